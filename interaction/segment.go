@@ -29,7 +29,7 @@ type Prosody struct {
 	F0Hz          *float64 `json:"f0_hz,omitempty"`           // median fundamental frequency of the voiced frames
 	F0RangeST     *float64 `json:"f0_range_st,omitempty"`     // 5th to 95th percentile of f0, in semitones
 	LoudnessDBFS  *float64 `json:"loudness_dbfs,omitempty"`   // RMS level
-	SyllablesPerS *float64 `json:"syllables_per_s,omitempty"` // syllable nuclei per second of the segment
+	SyllablesPerS *float64 `json:"syllables_per_s,omitempty"` // syllable nuclei per second of sound, pauses left out
 	Jitter        *float64 `json:"jitter,omitempty"`          // local jitter, a fraction
 	Shimmer       *float64 `json:"shimmer,omitempty"`         // local shimmer, a fraction
 	HNRdB         *float64 `json:"hnr_db,omitempty"`          // harmonics-to-noise ratio
