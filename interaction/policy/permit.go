@@ -12,8 +12,8 @@ import (
 // ErrAgentEmotion reports a permit that would infer emotions of a person at work where the law prohibits it.
 var ErrAgentEmotion = errors.New("policy: agent emotion is prohibited")
 
-// Permit says what one call's session may compute and keep. The zero value permits nothing but conversation metrics, which need
-// no permit: pace, loudness, pauses and overtalk are measured on every side.
+// Permit says what one call's session may compute and keep. One with nothing but a name permits nothing but conversation metrics,
+// which need no permit: pace, loudness, pauses and overtalk are measured on every side.
 type Permit struct {
 	Policy          string   // name of the policy it came from, for the record
 	Jurisdiction    string   // ISO 3166-1 country, a US state as US-IL, or EU; empty when nobody set one
@@ -38,6 +38,9 @@ func Default() Permit {
 // without a jurisdiction.
 func (p Permit) Validate() error {
 	var errs []error
+	if p.Policy == "" {
+		errs = append(errs, errors.New("policy: name: empty, want the name of the policy that gave the permit"))
+	}
 	if p.AgentEmotion {
 		switch {
 		case p.Jurisdiction == "":

@@ -14,12 +14,12 @@ func TestValidate(t *testing.T) {
 		want error
 	}{
 		{"default", Default(), nil},
-		{"zero", Permit{}, nil},
-		{"agent_emotion_without_jurisdiction", Permit{AgentEmotion: true}, ErrAgentEmotion},
-		{"agent_emotion_in_the_EU", Permit{AgentEmotion: true, Jurisdiction: "EU"}, ErrAgentEmotion},
-		{"agent_emotion_in_a_member_state", Permit{AgentEmotion: true, Jurisdiction: "pl"}, ErrAgentEmotion},
-		{"agent_emotion_in_a_region_of_a_member_state", Permit{AgentEmotion: true, Jurisdiction: "DE-BY"}, ErrAgentEmotion},
-		{"agent_emotion_elsewhere", Permit{AgentEmotion: true, Jurisdiction: "US-TX"}, nil},
+		{"nothing_but_a_name", Permit{Policy: "p"}, nil},
+		{"agent_emotion_without_jurisdiction", Permit{Policy: "p", AgentEmotion: true}, ErrAgentEmotion},
+		{"agent_emotion_in_the_EU", Permit{Policy: "p", AgentEmotion: true, Jurisdiction: "EU"}, ErrAgentEmotion},
+		{"agent_emotion_in_a_member_state", Permit{Policy: "p", AgentEmotion: true, Jurisdiction: "pl"}, ErrAgentEmotion},
+		{"agent_emotion_in_a_region_of_a_member_state", Permit{Policy: "p", AgentEmotion: true, Jurisdiction: "DE-BY"}, ErrAgentEmotion},
+		{"agent_emotion_elsewhere", Permit{Policy: "p", AgentEmotion: true, Jurisdiction: "US-TX"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.p.Validate(); !errors.Is(err, c.want) || (c.want == nil) != (err == nil) {
@@ -27,8 +27,11 @@ func TestValidate(t *testing.T) {
 			}
 		})
 	}
-	if (Permit{RetentionDays: -1}).Validate() == nil {
+	if (Permit{Policy: "p", RetentionDays: -1}).Validate() == nil {
 		t.Error("a negative retention is accepted")
+	}
+	if (Permit{}).Validate() == nil {
+		t.Error("a permit of no policy is accepted")
 	}
 }
 
@@ -41,7 +44,7 @@ func TestEmotion(t *testing.T) {
 	agent := Call{Role: interaction.RoleAgent, Separated: true}
 	notice := Default()
 	notice.NoticeRequired = true
-	outside := Permit{AgentEmotion: true, Jurisdiction: "US-TX"}
+	outside := Permit{Policy: "p", AgentEmotion: true, Jurisdiction: "US-TX"}
 	for _, c := range []struct {
 		name string
 		p    Permit

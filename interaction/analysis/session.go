@@ -1,0 +1,182 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/timbre-voice/timbre/interaction"
+)
+
+// ErrClosed reports a call to a session that was closed or aborted.
+var ErrClosed = errors.New("analysis: session is closed")
+
+// The queue in front of the owner goroutine holds at most queueLen pieces of at most pieceLen samples.
+const (
+	queueLen = 64
+	pieceLen = 4096
+)
+
+// Session analyses one call. Write and Skip may be called from several goroutines, one per channel at a time.
+type Session struct {
+	opts     Options
+	engine   *Engine
+	channels []*channel // touched by the owner goroutine alone until done is closed
+
+	mu      sync.RWMutex // guards closed against a send on a closed queue
+	closed  bool
+	queue   chan piece
+	done    chan struct{}
+	buffers sync.Pool
+}
+
+// piece is one message to the owner goroutine: samples, or a gap of so many samples.
+type piece struct {
+	channel int
+	samples *[]float32
+	skip    int64
+	reason  string
+}
+
+// NewSession starts a session. Close or Abort ends it.
+func (e *Engine) NewSession(o Options) (*Session, error) {
+	if o.Tenant == "" {
+		o.Tenant = "default"
+	}
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Session{
+		opts:   o,
+		engine: e,
+		queue:  make(chan piece, queueLen),
+		done:   make(chan struct{}),
+	}
+	s.buffers.New = func() any { b := make([]float32, 0, pieceLen); return &b }
+	for i, c := range o.Channels {
+		if c.Role == "" {
+			c.Role = interaction.RoleUnknown
+		}
+		ch, err := newChannel(e, i, c, o)
+		if err != nil {
+			return nil, err
+		}
+		s.channels = append(s.channels, ch)
+	}
+	go s.run()
+	return s, nil
+}
+
+// run is the owner goroutine.
+func (s *Session) run() {
+	defer close(s.done)
+	for p := range s.queue {
+		ch := s.channels[p.channel]
+		if p.samples == nil {
+			ch.skip(p.skip, p.reason)
+			continue
+		}
+		ch.write(*p.samples)
+		*p.samples = (*p.samples)[:0]
+		s.buffers.Put(p.samples)
+	}
+}
+
+// Write gives the next samples of one channel, mono in [-1, 1] at Options.Rate. x is copied. It blocks while the queue is full,
+// and returns ctx's error when ctx ends first: then some of x may have been taken, and the session should be aborted.
+func (s *Session) Write(ctx context.Context, channel int, x []float32) error {
+	if err := s.checkChannel(channel); err != nil {
+		return err
+	}
+	for len(x) > 0 {
+		n := min(len(x), pieceLen)
+		b := s.buffers.Get().(*[]float32)
+		*b = append((*b)[:0], x[:n]...)
+		if err := s.send(ctx, piece{channel: channel, samples: b}); err != nil {
+			return err
+		}
+		x = x[n:]
+	}
+	return nil
+}
+
+// Skip tells that the next n samples of a channel, at Options.Rate, never arrived or were dropped. They are replaced with
+// silence, so that positions stay true, and recorded as a gap with the reason (lost, late, privacy).
+func (s *Session) Skip(ctx context.Context, channel int, n int64, reason string) error {
+	if err := s.checkChannel(channel); err != nil {
+		return err
+	}
+	if n < 0 {
+		return fmt.Errorf("analysis: gap on channel %d: %d samples, want 0 or more", channel, n)
+	}
+	if n == 0 {
+		return nil
+	}
+	return s.send(ctx, piece{channel: channel, skip: n, reason: reason})
+}
+
+func (s *Session) checkChannel(channel int) error {
+	if channel < 0 || channel >= len(s.channels) {
+		return fmt.Errorf("analysis: channel %d, want 0 to %d", channel, len(s.channels)-1)
+	}
+	return nil
+}
+
+func (s *Session) send(ctx context.Context, p piece) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	select {
+	case s.queue <- p:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Close ends the call and returns its record in state complete. It waits for what was written; when ctx ends first it returns
+// ctx's error, and the record is lost. A second call returns ErrClosed.
+func (s *Session) Close(ctx context.Context) (*interaction.Interaction, error) {
+	return s.end(ctx, interaction.StateComplete)
+}
+
+// Interrupt ends the call as Close does where the audio broke off: the record holds everything up to there and says so.
+func (s *Session) Interrupt(ctx context.Context) (*interaction.Interaction, error) {
+	return s.end(ctx, interaction.StateInterrupted)
+}
+
+func (s *Session) end(ctx context.Context, state interaction.State) (*interaction.Interaction, error) {
+	if !s.shut() {
+		return nil, ErrClosed
+	}
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	for _, ch := range s.channels {
+		ch.flush()
+	}
+	return s.assemble(state), nil
+}
+
+// Abort ends the session without a record and waits for its goroutine. It does nothing after Close.
+func (s *Session) Abort() {
+	s.shut()
+	<-s.done
+}
+
+// shut closes the queue; it reports false when that had been done.
+func (s *Session) shut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.closed = true
+	close(s.queue)
+	return true
+}
