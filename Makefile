@@ -1,0 +1,55 @@
+# make demo and make test need nothing but Go and this file: each sets up what it uses.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export CGO_ENABLED ?= 0
+
+BENCH ?= .
+BENCHTIME ?= 1s
+FUZZTIME ?= 60s
+ROUNDS ?= 5
+
+.PHONY: help build demo test race lint bench bench-peers golden fuzz
+help: ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+build: ## bin/timbre, one static binary
+	@scripts/setup
+	go build -trimpath -o bin/timbre ./cmd/timbre
+
+demo: build ## analyse the recorded sample call from end to end and show the report
+	bin/timbre analyze -o out/demo testdata/calls/sample-call.wav
+	@echo; echo "The record (JSON) and the timeline (SVG) are in out/demo."
+
+test: ## everything but the race detector
+	@scripts/setup
+	go vet ./...
+	go test -timeout 20m ./...
+
+race: ## the same tests under the race detector
+	@scripts/setup
+	CGO_ENABLED=1 go test -race -timeout 30m ./...
+
+lint: ## gofmt and staticcheck
+	@scripts/setup lint
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+	.tools/bin/staticcheck ./...
+
+bench: ## every stage and the whole session: time, allocations, x_realtime
+	@scripts/setup
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
+
+bench-peers: ## our features and the outside tools' on the same audio in the same run
+	@scripts/setup golden
+	.venv/bin/python testdata/bench/peers_feats.py --rounds $(ROUNDS)
+
+golden: ## re-make the golden values with the outside tools; fails where one differs from what is committed
+	@scripts/setup golden
+	for f in $$(ls testdata/golden/gen/*.py | grep -v _common); do .venv/bin/python $$f; done
+	git diff --exit-code --stat -- testdata/golden
+
+fuzz: ## every fuzz target for FUZZTIME
+	@scripts/setup
+	@for p in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$p/*_test.go | cut -c6-); do \
+	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$p; done; done

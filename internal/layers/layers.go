@@ -1,0 +1,28 @@
+// Package layers holds the house rule of who may import whom, as one table that a test checks against the code.
+//
+// Imports point down only. A package that is not in the table fails the test, so that a new room is placed on purpose.
+package layers
+
+// Module is the path that every package of ours begins with.
+const Module = "github.com/timbre-voice/timbre/"
+
+// Allowed lists, for each package below Module, the packages of ours that its non-test code may import.
+var Allowed = map[string][]string{
+	"engine/timeline":        {},
+	"engine/nn":              {},
+	"engine":                 {},
+	"engine/audio":           {"engine/timeline"},
+	"engine/vad":             {"engine", "engine/nn", "engine/timeline"},
+	"models":                 {"engine/nn"},
+	"interaction":            {},
+	"interaction/policy":     {"interaction"},
+	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
+	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
+	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
+	"internal/testkit":       {},
+	"internal/layers":        {},
+}
+
+// Pure lists the packages that are slices in, slices out: no files, no network, no logging, no clock and no goroutines, so
+// that whoever calls them decides about all of these.
+var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "interaction", "interaction/policy"}
