@@ -21,7 +21,8 @@ encoders may give other bytes for the Opus, MP3 and Vorbis files; the rest depen
   are measured on the clean takes before mixing (`gen/takes.py`). `NAME.record.json` is the interaction record expected
   of the program.
 - `audio/`: short files whose names state the fact under test.
-- `golden/`: values computed by outside tools, see the header of each file there.
+- `golden/`: values computed by outside tools, see the header of each file there; `golden/gen/NAME.py` makes `golden/NAME/`.
+  The audio in `golden/synth/` and `golden/codecs/` is synthesised by `gen/feats_common.py` and `gen/codecs.py`.
 
 ## Packages and licences
 
