@@ -18,6 +18,9 @@ const (
 	pieceLen = 4096
 )
 
+// maxGapSeconds bounds one gap, so that a timestamp from outside cannot make a session work through years of silence.
+const maxGapSeconds = 24 * 3600
+
 // Session analyses one call. Write and Skip may be called from several goroutines, one per channel at a time.
 type Session struct {
 	opts     Options
@@ -107,8 +110,8 @@ func (s *Session) Skip(ctx context.Context, channel int, n int64, reason string)
 	if err := s.checkChannel(channel); err != nil {
 		return err
 	}
-	if n < 0 {
-		return fmt.Errorf("analysis: gap on channel %d: %d samples, want 0 or more", channel, n)
+	if most := maxGapSeconds * int64(s.opts.Rate); n < 0 || n > most {
+		return fmt.Errorf("analysis: gap on channel %d: %d samples, want 0 to %d", channel, n, most)
 	}
 	if n == 0 {
 		return nil

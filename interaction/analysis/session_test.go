@@ -298,8 +298,10 @@ func TestSessionErrors(t *testing.T) {
 	if err := s.Write(t.Context(), 2, nil); err == nil || !strings.Contains(err.Error(), "channel 2, want 0 to 1") {
 		t.Errorf("Write to channel 2: %v", err)
 	}
-	if err := s.Skip(t.Context(), 0, -1, "lost"); err == nil {
-		t.Error("a gap of -1 samples is accepted")
+	for _, n := range []int64{-1, 1 << 40} {
+		if err := s.Skip(t.Context(), 0, n, "lost"); err == nil {
+			t.Errorf("a gap of %d samples is accepted", n)
+		}
 	}
 	s.Abort()
 	if err := s.Write(t.Context(), 0, make([]float32, 1)); !errors.Is(err, ErrClosed) {
