@@ -11,7 +11,7 @@ def use_torch():
     try:
         import torch  # noqa: F401
     except ImportError:
-        if os.path.realpath(sys.executable) == os.path.realpath(DEBIAN):
+        if sys.prefix == sys.base_prefix and os.path.realpath(sys.executable) == os.path.realpath(DEBIAN):
             sys.exit("torch is missing: apt-get install python3-torch")
         os.execv(DEBIAN, [DEBIAN, "-B"] + sys.argv)
     sys.path += glob.glob(".venv/lib/python3*/site-packages")  # after Debian's own, so that torch keeps its numpy
