@@ -36,8 +36,8 @@ func (a *app) featuresCommand() *cobra.Command {
 		Long: `Print what is measured per frame of one channel: mel cepstra (mfcc), log-mel bands (fbank), pitch, or the probabilities
 of speech, music and noise (vad).
 
-Each frame carries the time of its middle in ms. csv has a line of names; json is one object with every setting in it;
-npy is a NumPy array of records, numpy.load(f)["time_ms"] with shape (T,) and numpy.load(f)["mfcc"] with shape (T, D).
+In csv and json each frame carries the time of its middle in ms. csv has a line of names; json is one object with every
+setting in it; npy is the bare matrix, float32 of shape (T, D), as other tools write it, T frames a constant hop apart.
 What does not exist, as the pitch of an unvoiced frame, is an empty cell, null, or NaN.
 
 The audio is brought to 8000 Hz first, as the analysis does; --rate native leaves it as it is. --preset takes the

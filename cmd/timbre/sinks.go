@@ -44,7 +44,7 @@ func newFrameSink(w io.Writer, format string, t frameTable) (frameSink, error) {
 		_, err = fmt.Fprintf(b, "%s,\"frames\":[", head[:len(head)-1])
 		return &jsonSink{b: b}, err
 	}
-	return &npySink{b: b, t: t}, nil
+	return &npySink{b: b, columns: len(t.Columns)}, nil
 }
 
 // appendTime appends a time without digits that say nothing: frame middles lie on half samples.
@@ -108,15 +108,14 @@ func (s *jsonSink) close() error {
 
 // npySink keeps the rows until the end, since the header of an NPY file names their number.
 type npySink struct {
-	b    *bufio.Writer
-	t    frameTable
-	rows int
-	data []byte
+	b       *bufio.Writer
+	columns int
+	rows    int
+	data    []byte
 }
 
-func (s *npySink) row(timeMs float64, values []float32) error {
+func (s *npySink) row(_ float64, values []float32) error {
 	s.rows++
-	s.data = binary.LittleEndian.AppendUint64(s.data, math.Float64bits(timeMs))
 	for _, v := range values {
 		s.data = binary.LittleEndian.AppendUint32(s.data, math.Float32bits(v))
 	}
@@ -124,7 +123,7 @@ func (s *npySink) row(timeMs float64, values []float32) error {
 }
 
 func (s *npySink) close() error {
-	if _, err := s.b.Write(npyHeader(s.t.Kind, s.rows, len(s.t.Columns))); err != nil {
+	if _, err := s.b.Write(npyHeader(s.rows, s.columns)); err != nil {
 		return err
 	}
 	if _, err := s.b.Write(s.data); err != nil {
@@ -133,11 +132,10 @@ func (s *npySink) close() error {
 	return s.b.Flush()
 }
 
-// npyHeader returns the header of an NPY file, format 1.0 (numpy.lib.format): magic, version, length of the rest, then a Python
-// dict literal filled up with spaces so that the data begins at a multiple of 64 bytes. Each of the rows is a record of the time
-// and D values: numpy.load(f)["time_ms"] has shape (T,) and numpy.load(f)[kind] has shape (T, D).
-func npyHeader(kind string, rows, d int) []byte {
-	dict := fmt.Sprintf("{'descr': [('time_ms', '<f8'), ('%s', '<f4', (%d,))], 'fortran_order': False, 'shape': (%d,), }", kind, d, rows)
+// npyHeader returns the header of an NPY file, format 1.0 (numpy.lib.format), of a T×D float32 matrix: magic, version, length of
+// the rest, then a Python dict literal filled up with spaces so that the data begins at a multiple of 64 bytes.
+func npyHeader(t, d int) []byte {
+	dict := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", t, d)
 	const before = 6 + 2 + 2
 	fill := 63 - (before+len(dict))%64
 	head := append([]byte("\x93NUMPY\x01\x00"), 0, 0)
