@@ -60,8 +60,9 @@ type sound struct {
 	record interaction.Sound
 }
 
-func newChannel(e *Engine, index int, who Channel, o Options) (*channel, error) {
-	c := &channel{index: index, who: who, rate: o.Rate, keepDigits: o.Permit.KeepDigits, emit: o.OnEvent, open: -1}
+// newChannel returns a channel at its start. p is shared by the channels of a session, whose segments are measured one at a time.
+func newChannel(e *Engine, p *prosody, index int, who Channel, o Options) (*channel, error) {
+	c := &channel{index: index, who: who, rate: o.Rate, keepDigits: o.Permit.KeepDigits, emit: o.OnEvent, prosody: p, open: -1}
 	if c.emit == nil {
 		c.emit = func(Event) {}
 	}
@@ -70,9 +71,6 @@ func newChannel(e *Engine, index int, who Channel, o Options) (*channel, error) 
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
 	}
 	if c.detector, err = vad.NewDetector(e.vad, e.net); err != nil {
-		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
-	}
-	if c.prosody, err = newProsody(); err != nil {
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
 	}
 	if c.loudness, err = engine.NewLoudness(Rate); err != nil {

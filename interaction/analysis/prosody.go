@@ -13,7 +13,7 @@ import (
 // minVoicedMs is the least voiced speech from which a median pitch and its range are given.
 const minVoicedMs = 100
 
-// prosody measures segments. Its buffers are reused; one serves one channel.
+// prosody measures segments, one at a time. Its buffers are reused.
 type prosody struct {
 	pitch     *engine.PitchTracker
 	voice     *engine.VoiceMeter

@@ -57,11 +57,15 @@ func (e *Engine) NewSession(o Options) (*Session, error) {
 		done:   make(chan struct{}),
 	}
 	s.buffers.New = func() any { b := make([]float32, 0, pieceLen); return &b }
+	p, err := newProsody()
+	if err != nil {
+		return nil, fmt.Errorf("analysis: %w", err)
+	}
 	for i, c := range o.Channels {
 		if c.Role == "" {
 			c.Role = interaction.RoleUnknown
 		}
-		ch, err := newChannel(e, i, c, o)
+		ch, err := newChannel(e, p, i, c, o)
 		if err != nil {
 			return nil, err
 		}
