@@ -72,3 +72,18 @@ func TestReadmeNamesWhatExists(t *testing.T) {
 		wantExit(t, exitDone, []string{m[1], "-h"})
 	}
 }
+
+// TestReadmeReport holds that the report which README shows is the one that the program prints.
+func TestReadmeReport(t *testing.T) {
+	root := testkit.Root(t)
+	readme := string(testkit.Read(t, filepath.Join(root, "README.md")))
+	_, shown, ok := strings.Cut(readme, "```\nTimbre call report")
+	shown, _, ok2 := strings.Cut(shown, "\n```")
+	if !ok || !ok2 {
+		t.Fatal("README shows no report")
+	}
+	t.Chdir(root)
+	if out := wantExit(t, exitDone, []string{"analyze", "testdata/calls/sample-call.wav"}); !strings.HasPrefix(out, "Timbre call report"+shown) {
+		t.Errorf("README's report is not what timbre analyze prints now:\n%s", out)
+	}
+}
