@@ -9,7 +9,7 @@ BENCHTIME ?= 1s
 FUZZTIME ?= 60s
 ROUNDS ?= 5
 
-.PHONY: help build demo test race lint bench bench-peers golden fuzz
+.PHONY: help build demo test race lint bench bench-peers golden generate fuzz
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -47,6 +47,10 @@ golden: ## re-make the golden values with the outside tools; fails where one dif
 	@scripts/setup golden
 	for f in $$(ls testdata/golden/gen/*.py | grep -v _common); do .venv/bin/python $$f; done
 	git diff --exit-code --stat -- testdata/golden
+
+generate: ## re-make what is generated: the assembly kernels and the record's JSON Schema
+	@scripts/setup
+	go generate ./engine/nn ./interaction
 
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/setup

@@ -9,6 +9,7 @@ import (
 // BatchNorm is the affine map that a trained batch norm is at inference: y = Scale·x + Shift per channel. It is safe for
 // concurrent use.
 type BatchNorm struct {
+	isa          isa
 	scale, shift []float32
 }
 
@@ -23,7 +24,7 @@ func NewBatchNorm(mean, variance, gain, bias []float32, eps float64) (*BatchNorm
 	if !(eps >= 0) {
 		return nil, fmt.Errorf("nn: batch norm epsilon: %g, want 0 or more", eps)
 	}
-	b := &BatchNorm{make([]float32, c), make([]float32, c)}
+	b := &BatchNorm{best(), make([]float32, c), make([]float32, c)}
 	for i := range c {
 		v := float64(variance[i]) + eps
 		if !(v > 0) {
@@ -51,43 +52,40 @@ func LoadBatchNorm(t *Tensors, prefix string, c int, eps float64) (*BatchNorm, e
 
 // Apply maps the T×C rows x in place.
 func (b *BatchNorm) Apply(x []float32) {
-	for c := len(b.scale); len(x) >= c; x = x[c:] {
-		for i, s := range b.scale {
-			x[i] = x[i]*s + b.shift[i]
-		}
+	for c := len(b.scale); len(x) >= c && c > 0; x = x[c:] {
+		b.isa.scaleShift(x[:c], b.scale, b.shift)
 	}
 }
 
 // FoldDense returns a Dense that equals d followed by b. d is not changed.
 func (b *BatchNorm) FoldDense(d *Dense) (*Dense, error) {
-	w, bias, err := b.fold(d.w, d.b, d.out, d.in)
+	m, err := b.fold(d.m)
 	if err != nil {
 		return nil, err
 	}
-	return &Dense{in: d.in, out: d.out, w: w, b: bias}, nil
+	return &Dense{in: d.in, out: d.out, m: m}, nil
 }
 
 // FoldConv1D returns a Conv1D that equals c followed by b. c is not changed.
 func (b *BatchNorm) FoldConv1D(c *Conv1D) (*Conv1D, error) {
-	w, bias, err := b.fold(c.w, c.b, c.o.Out, c.o.Kernel*c.o.In)
+	m, err := b.fold(c.m)
 	if err != nil {
 		return nil, err
 	}
-	return &Conv1D{o: c.o, w: w, b: bias}, nil
+	return &Conv1D{o: c.o, m: m}, nil
 }
 
-// fold scales each output row of w and moves the shift into the bias.
-func (b *BatchNorm) fold(w, bias []float32, rows, cols int) ([]float32, []float32, error) {
-	if len(b.scale) != rows {
-		return nil, nil, fmt.Errorf("%w: batch norm of %d channels after a layer of %d", ErrShape, len(b.scale), rows)
+// fold scales each output row of m and moves the shift into the bias.
+func (b *BatchNorm) fold(m *packed) (*packed, error) {
+	if len(b.scale) != m.rows {
+		return nil, fmt.Errorf("%w: batch norm of %d channels after a layer of %d", ErrShape, len(b.scale), m.rows)
 	}
-	fw, fb := make([]float32, len(w)), make([]float32, rows)
-	copy(fb, b.shift)
+	w, bias := m.unpack()
 	for r, s := range b.scale {
-		axpy(fw[r*cols:(r+1)*cols], s, w[r*cols:(r+1)*cols])
-		if bias != nil {
-			fb[r] += s * bias[r]
+		for i := range m.cols {
+			w[r*m.cols+i] *= s
 		}
+		bias[r] = s*bias[r] + b.shift[r]
 	}
-	return fw, fb, nil
+	return packWeights(m.isa, w, bias, m.rows, m.cols), nil
 }

@@ -58,11 +58,11 @@ func (o Conv1DOptions) OutLen(t int) int {
 // Conv1D is a convolution over time with the cross-correlation sign of PyTorch (no kernel flip). It is safe for concurrent use;
 // each stream has its own Conv1DState.
 type Conv1D struct {
-	o    Conv1DOptions
-	w, b []float32 // Out×K×In: taps outside channels, so that neighbouring rows under the kernel are one long dot product
+	o Conv1DOptions
+	m *packed // Out×(K·In): taps outside channels, so that neighbouring rows under the kernel are one row of a matrix
 }
 
-// NewConv1D returns the layer with weights w in PyTorch's order Out×In×K and bias b (Out values, or nil). w is copied and b kept.
+// NewConv1D returns the layer with weights w in PyTorch's order Out×In×K and bias b (Out values, or nil). Both are copied.
 func NewConv1D(o Conv1DOptions, w, b []float32) (*Conv1D, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -70,15 +70,15 @@ func NewConv1D(o Conv1DOptions, w, b []float32) (*Conv1D, error) {
 	if err := errors.Join(wantLen("conv1d weight", w, o.Out, o.In, o.Kernel), wantBias("conv1d bias", b, o.Out)); err != nil {
 		return nil, err
 	}
-	c := &Conv1D{o: o, w: make([]float32, len(w)), b: b}
+	taps := make([]float32, len(w))
 	for out := range o.Out {
 		for in := range o.In {
 			for k := range o.Kernel {
-				c.w[(out*o.Kernel+k)*o.In+in] = w[(out*o.In+in)*o.Kernel+k]
+				taps[(out*o.Kernel+k)*o.In+in] = w[(out*o.In+in)*o.Kernel+k]
 			}
 		}
 	}
-	return c, nil
+	return &Conv1D{o, packWeights(best(), taps, b, o.Out, o.Kernel*o.In)}, nil
 }
 
 // LoadConv1D reads prefix.weight [Out, In, K] and prefix.bias [Out]; the bias may be missing.
@@ -101,21 +101,21 @@ func LoadConv1D(t *Tensors, prefix string, o Conv1DOptions) (*Conv1D, error) {
 func (c *Conv1D) Options() Conv1DOptions { return c.o }
 
 // convBlock is how many new rows a state takes in before it computes; it bounds the memory of a stream.
-const convBlock = 32
+const convBlock = 48
 
 // Conv1DState is what one stream of a Conv1D remembers: the rows that later outputs still need. Its memory is fixed.
 type Conv1DState struct {
 	buf  []float32 // rows held, the oldest first
 	rows int       // rows in buf
 	skip int       // rows still to drop before the next output, when Stride is longer than the kernel
-	tap  []float32 // K×In gathered rows of one output, used when Dilation > 1
+	tap  []float32 // rows of K×In gathered for one output each, used when Dilation > 1
 }
 
 // NewState returns the state at the start of a stream: PadLeft rows of zeros.
 func (c *Conv1D) NewState() *Conv1DState {
 	s := &Conv1DState{buf: make([]float32, (max(c.o.span(), c.o.PadLeft)+convBlock)*c.o.In)}
 	if c.o.Dilation > 1 {
-		s.tap = make([]float32, c.o.Kernel*c.o.In)
+		s.tap = make([]float32, convBlock*c.o.Kernel*c.o.In)
 	}
 	c.Reset(s)
 	return s
@@ -161,23 +161,36 @@ func (c *Conv1D) drain(s *Conv1DState, dst []float32) int {
 		at = min(s.skip, s.rows)
 		s.skip -= at
 	}
-	for s.skip == 0 && at+span <= s.rows {
-		x := s.buf[at*in : (at+span)*in]
-		if c.o.Dilation > 1 {
-			for k := range c.o.Kernel {
-				copy(s.tap[k*in:(k+1)*in], x[k*c.o.Dilation*in:])
-			}
-			x = s.tap
-		}
-		gemv(dst[n*c.o.Out:(n+1)*c.o.Out], c.w, x, c.b, c.o.Out, c.o.Kernel*in)
-		n++
-		if at += c.o.Stride; at > s.rows {
+	if s.skip == 0 && at+span <= s.rows {
+		n = (s.rows-at-span)/c.o.Stride + 1
+		c.mul(dst, s.buf[at*in:], n, s.tap)
+		if at += n * c.o.Stride; at > s.rows {
 			s.skip, at = at-s.rows, s.rows
 		}
 	}
 	copy(s.buf, s.buf[at*in:s.rows*in])
 	s.rows -= at
 	return n
+}
+
+// mul computes n output rows of the rows that begin at x. tap is room for one or more rows of K×In and only used with dilation.
+func (c *Conv1D) mul(dst, x []float32, n int, tap []float32) {
+	in, out, cols := c.o.In, c.o.Out, c.o.Kernel*c.o.In
+	if c.o.Dilation == 1 {
+		c.m.mul(dst, out, x, c.o.Stride*in, n, false) // rows under the kernel overlap in memory
+		return
+	}
+	for i := 0; i < n; {
+		k := min(n-i, len(tap)/cols)
+		for j := range k {
+			row := x[(i+j)*c.o.Stride*in:]
+			for tapAt := 0; tapAt < cols; tapAt += in {
+				copy(tap[j*cols+tapAt:][:in], row[tapAt*c.o.Dilation:])
+			}
+		}
+		c.m.mul(dst[i*out:], out, tap, cols, k, false)
+		i += k
+	}
 }
 
 // Forward writes the OutLen(t) output rows of the t×In rows x to dst and returns their number: a whole stream in one call.

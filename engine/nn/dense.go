@@ -11,17 +11,17 @@ var ErrShape = errors.New("nn: wrong shape")
 // Dense is a fully connected layer, y = W·x + b, the Linear of PyTorch. It is safe for concurrent use.
 type Dense struct {
 	in, out int
-	w, b    []float32 // Out×In; Out, or nil without a bias
+	m       *packed
 }
 
-// NewDense returns the layer with weights w (Out×In row-major) and bias b (Out values, or nil for none). Both are kept.
+// NewDense returns the layer with weights w (Out×In row-major) and bias b (Out values, or nil for none). Both are copied.
 // It returns ErrShape when a length does not fit.
 func NewDense(in, out int, w, b []float32) (*Dense, error) {
 	err := errors.Join(wantLen("dense weight", w, out, in), wantBias("dense bias", b, out))
 	if err != nil {
 		return nil, err
 	}
-	return &Dense{in: in, out: out, w: w, b: b}, nil
+	return &Dense{in: in, out: out, m: packWeights(best(), w, b, out, in)}, nil
 }
 
 // LoadDense reads prefix.weight [out, in] and prefix.bias [out]; the bias may be missing.
@@ -45,7 +45,7 @@ func (d *Dense) Out() int { return d.out }
 
 // Forward writes the t×Out result of the t×In rows x into dst. dst must hold t×Out floats and must not overlap x.
 func (d *Dense) Forward(dst, x []float32, t int) {
-	gemm(dst, x, t, d.in, d.w, d.b, d.out, d.in)
+	d.m.mul(dst, d.out, x, d.in, t, false)
 }
 
 func wantLen(what string, w []float32, dims ...int) error {

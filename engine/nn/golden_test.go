@@ -53,8 +53,8 @@ func readGolden(t testing.TB) (*Tensors, golden) {
 	return tensors, g
 }
 
-// run computes one case with the layers of this package.
-func (c goldenCase) run(t *testing.T, w *Tensors) []float32 {
+// run computes one case with the layers of this package and the kernels of k.
+func (c goldenCase) run(t *testing.T, w *Tensors, k isa) []float32 {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -72,22 +72,26 @@ func (c goldenCase) run(t *testing.T, w *Tensors) []float32 {
 	case "dense":
 		d, err := LoadDense(w, c.Prefix, c.num("in"), c.num("out"))
 		must(err)
+		on(k, d)
 		d.Forward(out, x, rows)
 	case "conv1d":
 		o := Conv1DOptions{In: c.num("in"), Out: c.num("out"), Kernel: c.num("kernel"), Stride: c.num("stride"),
 			Dilation: c.num("dilation"), PadLeft: c.num("pad_left"), PadRight: c.num("pad_right")}
 		l, err := LoadConv1D(w, c.Prefix, o)
 		must(err)
+		on(k, l)
 		if n := l.Forward(nil, out, x, rows); n != c.Shape[0] || n != o.OutLen(rows) {
 			t.Fatalf("%d output rows, OutLen says %d, want %d", n, o.OutLen(rows), c.Shape[0])
 		}
 	case "gru":
 		l, err := LoadGRU(w, c.Prefix, c.num("in"), c.num("hidden"))
 		must(err)
+		on(k, l)
 		l.Forward(l.NewState(), out, x, rows)
 	case "lstm":
 		l, err := LoadLSTM(w, c.Prefix, c.num("in"), c.num("hidden"))
 		must(err)
+		on(k, l)
 		l.Forward(l.NewState(), out, x, rows)
 	case "batchnorm":
 		bn, err := LoadBatchNorm(w, c.Prefix+".bn", c.num("out"), c.Options["eps"].(float64))
@@ -95,6 +99,7 @@ func (c goldenCase) run(t *testing.T, w *Tensors) []float32 {
 		if c.Options["after"] == "dense" {
 			d, err := LoadDense(w, c.Prefix+".lin", c.num("in"), c.num("out"))
 			must(err)
+			on(k, d, bn)
 			plain := make([]float32, len(out))
 			d.Forward(plain, x, rows)
 			bn.Apply(plain)
@@ -105,6 +110,7 @@ func (c goldenCase) run(t *testing.T, w *Tensors) []float32 {
 		} else {
 			l, err := LoadConv1D(w, c.Prefix+".lin", Causal(c.num("in"), c.num("out"), c.num("kernel"), 1))
 			must(err)
+			on(k, l)
 			l, err = bn.FoldConv1D(l)
 			must(err)
 			l.Forward(nil, out, x, rows)
@@ -121,7 +127,7 @@ func (c goldenCase) run(t *testing.T, w *Tensors) []float32 {
 		copy(out, x)
 		Softmax(out, c.num("cols"))
 	default:
-		t.Fatalf("unknown case %q", c.What)
+		c.utterance(t, w, k, out, x, rows)
 	}
 	return out
 }
@@ -142,12 +148,14 @@ func (c goldenCase) compare(t *testing.T, got []float32, abs, rel float64) {
 
 func TestGoldenPyTorch(t *testing.T) {
 	w, g := readGolden(t)
-	if len(g.Values) < 20 || g.AbsTol > 1e-5 || g.RelTol > 1e-4 {
+	if len(g.Values) < 40 || g.AbsTol > 1e-5 || g.RelTol > 1e-4 {
 		t.Fatalf("golden file has %d cases with tolerance %g + %g", len(g.Values), g.AbsTol, g.RelTol)
 	}
-	for _, c := range g.Values {
-		t.Run(c.What+"_"+c.Prefix, func(t *testing.T) {
-			c.compare(t, c.run(t, w), g.AbsTol, g.RelTol)
-		})
+	for _, k := range sets() {
+		for _, c := range g.Values {
+			t.Run(k.String()+"/"+c.What+"_"+c.Prefix, func(t *testing.T) {
+				c.compare(t, c.run(t, w, k), g.AbsTol, g.RelTol)
+			})
+		}
 	}
 }

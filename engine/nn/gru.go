@@ -11,24 +11,24 @@ import "errors"
 //
 // Weight rows hold the gates in the order r, z, n. It is safe for concurrent use; each stream has its own GRUState.
 type GRU struct {
-	in, hidden           int
-	wi, wh, biasI, biasH []float32 // 3H×In, 3H×H, 3H, 3H
+	in, hidden int
+	wi, wh     *packed // 3H×In and 3H×H: the three gates are one matrix
 }
 
 // GRUState is the hidden vector of one stream and the scratch of one step.
 type GRUState struct {
 	H      []float32 // hidden vector, H values; zero at the start
-	gi, gh []float32 // 3H each
+	gi, gh []float32 // recurrentBlock×3H, 3H
 }
 
-// NewGRU returns the layer; the slices (3H×In, 3H×H, 3H, 3H) are kept. It returns ErrShape when a length does not fit.
+// NewGRU returns the layer; the slices (3H×In, 3H×H, 3H, 3H) are copied. It returns ErrShape when a length does not fit.
 func NewGRU(in, hidden int, wi, wh, bi, bh []float32) (*GRU, error) {
 	err := errors.Join(wantLen("gru weight_ih", wi, 3*hidden, in), wantLen("gru weight_hh", wh, 3*hidden, hidden),
 		wantLen("gru bias_ih", bi, 3*hidden), wantLen("gru bias_hh", bh, 3*hidden))
 	if err != nil {
 		return nil, err
 	}
-	return &GRU{in: in, hidden: hidden, wi: wi, wh: wh, biasI: bi, biasH: bh}, nil
+	return &GRU{in, hidden, packWeights(best(), wi, bi, 3*hidden, in), packWeights(best(), wh, bh, 3*hidden, hidden)}, nil
 }
 
 // LoadGRU reads layer 0 of a torch.nn.GRU saved under prefix: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0.
@@ -57,26 +57,34 @@ func (g *GRU) Hidden() int { return g.hidden }
 
 // NewState returns the state at the start of a stream: all zeros.
 func (g *GRU) NewState() *GRUState {
-	m := make([]float32, 7*g.hidden)
-	return &GRUState{H: m[:g.hidden:g.hidden], gi: m[g.hidden : 4*g.hidden], gh: m[4*g.hidden:]}
+	n := g.hidden
+	m := make([]float32, (1+3+3*recurrentBlock)*n)
+	return &GRUState{H: m[:n:n], gh: m[n : 4*n : 4*n], gi: m[4*n:]}
 }
 
 // Reset puts s back to the start of a stream.
 func (g *GRU) Reset(s *GRUState) { clear(s.H) }
 
+// recurrentBlock is how many rows have their input products taken at once: these do not wait for the hidden vector.
+const recurrentBlock = 12
+
 // Forward advances s over the t×In rows x and writes the hidden vector after each row to dst (t×H). dst may not overlap x.
 func (g *GRU) Forward(s *GRUState, dst, x []float32, t int) {
 	n := g.hidden
 	for i := range t {
-		gemv(s.gi, g.wi, x[i*g.in:(i+1)*g.in], g.biasI, 3*n, g.in)
-		gemv(s.gh, g.wh, s.H, g.biasH, 3*n, n)
-		out := dst[i*n : (i+1)*n]
-		for j := range n {
-			r := Sigmoid(s.gi[j] + s.gh[j])
-			z := Sigmoid(s.gi[n+j] + s.gh[n+j])
-			c := Tanh(s.gi[2*n+j] + r*s.gh[2*n+j])
-			out[j] = (1-z)*c + z*s.H[j]
+		if i%recurrentBlock == 0 {
+			g.wi.mul(s.gi, 3*n, x[i*g.in:], g.in, min(recurrentBlock, t-i), false)
 		}
-		copy(s.H, out)
+		g.wh.mul(s.gh, 3*n, s.H, n, 1, false)
+		gi, gh := s.gi[i%recurrentBlock*3*n:][:3*n], s.gh[:3*n]
+		out, h := dst[i*n:(i+1)*n], s.H[:n]
+		gr, gz, gn, hr, hz, hn := gi[:n], gi[n:2*n], gi[2*n:], gh[:n], gh[n:2*n], gh[2*n:]
+		for j := range out {
+			r := Sigmoid(gr[j] + hr[j])
+			z := Sigmoid(gz[j] + hz[j])
+			c := Tanh(gn[j] + r*hn[j])
+			out[j] = (1-z)*c + z*h[j]
+		}
+		copy(h, out)
 	}
 }

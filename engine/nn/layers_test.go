@@ -32,9 +32,16 @@ type stream struct {
 
 // TestStreamEqualsBatch feeds every stateful layer in random cuts, 0 and 1 rows included: the sums must agree bit for bit.
 func TestStreamEqualsBatch(t *testing.T) {
+	for _, k := range sets() {
+		t.Run(k.String(), func(t *testing.T) { streamEqualsBatch(t, k) })
+	}
+}
+
+func streamEqualsBatch(t *testing.T, k isa) {
 	r := rand.New(rand.NewPCG(3, 4))
 	newConv := func(o Conv1DOptions) func() stream {
 		c := must(NewConv1D(o, random(r, o.Out*o.In*o.Kernel), random(r, o.Out)))
+		on(k, c)
 		return func() stream {
 			s := c.NewState()
 			return stream{o.In, o.Out, func(dst, x []float32, t int) int { return c.Write(s, dst, x, t) },
@@ -45,6 +52,7 @@ func TestStreamEqualsBatch(t *testing.T) {
 	gru := must(NewGRU(5, 7, random(r, 3*7*5), random(r, 3*7*7), random(r, 21), random(r, 21)))
 	lstm := must(NewLSTM(5, 6, random(r, 4*6*5), random(r, 4*6*6), random(r, 24), random(r, 24)))
 	dense := must(NewDense(5, 3, random(r, 15), nil))
+	on(k, gru, lstm, dense)
 	for _, c := range []struct {
 		name string
 		make func() stream
@@ -137,6 +145,10 @@ func TestResetForgets(t *testing.T) {
 func TestConstructorsRefuse(t *testing.T) {
 	w := make([]float32, 12)
 	bn := must(NewBatchNorm(w[:3], []float32{1, 1, 1}, w[:3], w[:3], 0))
+	conv := func(in, out, kernel int) *Conv1D {
+		return must(NewConv1D(Same(in, out, kernel, 1), make([]float32, in*out*kernel), nil))
+	}
+	tdnn := func(in, out, kernel int) *TDNN { return must(NewTDNN(conv(in, out, kernel), nil)) }
 	for _, c := range []struct {
 		name string
 		err  error
@@ -149,6 +161,19 @@ func TestConstructorsRefuse(t *testing.T) {
 		{"lstm", second(NewLSTM(2, 2, w, w, w, w))},
 		{"batchnorm", second(NewBatchNorm(w[:3], w[:3], w[:2], w[:3], 1))},
 		{"fold", second(bn.FoldDense(must(NewDense(6, 2, w, nil))))},
+		{"tdnn_norm", second(NewTDNN(conv(2, 2, 1), bn))},
+		{"res2_empty", second(NewRes2())},
+		{"res2_widths", second(NewRes2(tdnn(2, 2, 1), tdnn(3, 3, 1)))},
+		{"res2_odd_groups", second(LoadRes2(nil, "", 9, 2, 3, 1, 0))},
+		{"se_widths", second(NewSE(must(NewDense(6, 2, w, nil)), must(NewDense(3, 4, w, nil))))},
+		{"residual_empty", second(NewResidual(nil))},
+		{"residual_ends_wider", second(NewResidual(nil, tdnn(2, 3, 1)))},
+		{"residual_layers_do_not_meet", second(NewResidual(nil, tdnn(2, 3, 1), tdnn(2, 2, 1)))},
+		{"residual_loses_rows", second(NewResidual(nil, must(NewTDNN(must(NewConv1D(Conv1DOptions{In: 2, Out: 2, Kernel: 3, Stride: 1, Dilation: 1}, w, nil)), nil))))},
+		{"residual_skips_rows", second(NewResidual(nil, must(NewTDNN(must(NewConv1D(Conv1DOptions{In: 2, Out: 2, Kernel: 1, Stride: 2, Dilation: 1}, w[:4], nil)), nil))))},
+		{"residual_se", second(NewResidual(must(NewSE(must(NewDense(6, 2, w, nil)), must(NewDense(2, 6, w, nil)))), tdnn(2, 2, 1)))},
+		{"pool_score", second(NewAttentivePool(must(NewDense(3, 4, w, nil)), nil, must(NewDense(3, 4, w, nil)), 1))},
+		{"pool_context", second(NewAttentivePool(must(NewDense(3, 2, w[:6], nil)), must(NewDense(3, 4, w, nil)), must(NewDense(2, 3, w[:6], nil)), 1))},
 	} {
 		if !errors.Is(c.err, ErrShape) {
 			t.Errorf("%s: error %v, want ErrShape", c.name, c.err)
@@ -156,6 +181,9 @@ func TestConstructorsRefuse(t *testing.T) {
 	}
 	if _, err := NewBatchNorm(w[:3], w[:3], w[:3], w[:3], 0); err == nil {
 		t.Error("batch norm takes a variance of zero")
+	}
+	if _, err := NewAttentivePool(must(NewDense(3, 4, w, nil)), nil, must(NewDense(4, 3, w, nil)), 0); err == nil {
+		t.Error("attentive pool takes an epsilon of zero")
 	}
 	if err := (Conv1DOptions{PadLeft: -1}).Validate(); err == nil {
 		t.Error("conv1d takes no channels and negative padding")
@@ -208,17 +236,4 @@ func BenchmarkGRU64Step(b *testing.B) {
 		g.Forward(s, y, x, 1)
 	}
 	b.ReportMetric(2*192*(48+64)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-}
-
-func BenchmarkGemm(b *testing.B) {
-	r := rand.New(rand.NewPCG(1, 1))
-	const t, out, in = 200, 512, 512
-	d := must(NewDense(in, out, random(r, out*in), nil))
-	x, y := random(r, t*in), make([]float32, t*out)
-	b.ReportAllocs()
-	b.SetBytes(4 * out * in)
-	for b.Loop() {
-		d.Forward(y, x, t)
-	}
-	b.ReportMetric(2*t*out*in*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 }

@@ -9,24 +9,24 @@ import "errors"
 //
 // Weight rows hold the gates in the order i, f, g, o. It is safe for concurrent use; each stream has its own LSTMState.
 type LSTM struct {
-	in, hidden           int
-	wi, wh, biasI, biasH []float32 // 4H×In, 4H×H, 4H, 4H
+	in, hidden int
+	wi, wh     *packed // 4H×In and 4H×H: the four gates are one matrix
 }
 
 // LSTMState is the hidden and the cell vector of one stream and the scratch of one step.
 type LSTMState struct {
 	H, C   []float32 // H values each; zero at the start
-	gi, gh []float32 // 4H each
+	gi, gh []float32 // recurrentBlock×4H, 4H
 }
 
-// NewLSTM returns the layer; the slices (4H×In, 4H×H, 4H, 4H) are kept. It returns ErrShape when a length does not fit.
+// NewLSTM returns the layer; the slices (4H×In, 4H×H, 4H, 4H) are copied. It returns ErrShape when a length does not fit.
 func NewLSTM(in, hidden int, wi, wh, bi, bh []float32) (*LSTM, error) {
 	err := errors.Join(wantLen("lstm weight_ih", wi, 4*hidden, in), wantLen("lstm weight_hh", wh, 4*hidden, hidden),
 		wantLen("lstm bias_ih", bi, 4*hidden), wantLen("lstm bias_hh", bh, 4*hidden))
 	if err != nil {
 		return nil, err
 	}
-	return &LSTM{in: in, hidden: hidden, wi: wi, wh: wh, biasI: bi, biasH: bh}, nil
+	return &LSTM{in, hidden, packWeights(best(), wi, bi, 4*hidden, in), packWeights(best(), wh, bh, 4*hidden, hidden)}, nil
 }
 
 // LoadLSTM reads layer 0 of a torch.nn.LSTM saved under prefix: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0.
@@ -47,8 +47,8 @@ func (l *LSTM) Hidden() int { return l.hidden }
 // NewState returns the state at the start of a stream: all zeros.
 func (l *LSTM) NewState() *LSTMState {
 	n := l.hidden
-	m := make([]float32, 10*n)
-	return &LSTMState{H: m[:n:n], C: m[n : 2*n : 2*n], gi: m[2*n : 6*n], gh: m[6*n:]}
+	m := make([]float32, (2+4+4*recurrentBlock)*n)
+	return &LSTMState{H: m[:n:n], C: m[n : 2*n : 2*n], gh: m[2*n : 6*n : 6*n], gi: m[6*n:]}
 }
 
 // Reset puts s back to the start of a stream.
@@ -61,13 +61,16 @@ func (l *LSTM) Reset(s *LSTMState) {
 func (l *LSTM) Forward(s *LSTMState, dst, x []float32, t int) {
 	n := l.hidden
 	for i := range t {
-		gemv(s.gi, l.wi, x[i*l.in:(i+1)*l.in], l.biasI, 4*n, l.in)
-		gemv(s.gh, l.wh, s.H, l.biasH, 4*n, n)
-		axpy(s.gi, 1, s.gh)
+		if i%recurrentBlock == 0 {
+			l.wi.mul(s.gi, 4*n, x[i*l.in:], l.in, min(recurrentBlock, t-i), false)
+		}
+		l.wh.mul(s.gh, 4*n, s.H, n, 1, false)
+		g := s.gi[i%recurrentBlock*4*n:][:4*n]
+		l.wi.isa.axpy(g, 1, s.gh)
 		out := dst[i*n : (i+1)*n]
 		for j := range n {
-			in, forget, o := Sigmoid(s.gi[j]), Sigmoid(s.gi[n+j]), Sigmoid(s.gi[3*n+j])
-			s.C[j] = forget*s.C[j] + in*Tanh(s.gi[2*n+j])
+			in, forget, o := Sigmoid(g[j]), Sigmoid(g[n+j]), Sigmoid(g[3*n+j])
+			s.C[j] = forget*s.C[j] + in*Tanh(g[2*n+j])
 			out[j] = o * Tanh(s.C[j])
 		}
 		copy(s.H, out)

@@ -39,6 +39,129 @@ def rows(*shape, scale=1.0):
     return torch.randn(*shape) * scale
 
 
+def norm(c):
+    bn = nn.BatchNorm1d(c).eval()
+    bn.running_mean.normal_()
+    bn.running_var.uniform_(0.2, 4)
+    bn.weight.normal_()
+    bn.bias.normal_()
+    return bn
+
+
+class TDNN(nn.Module):
+    """Convolution, ReLU, batch norm over [B, C, T]; zeros beyond the ends."""
+
+    def __init__(self, n_in, n_out, k, dilation):
+        super().__init__()
+        self.conv, self.norm = nn.Conv1d(n_in, n_out, k, dilation=dilation, padding=(k - 1) * dilation // 2), norm(n_out)
+
+    def forward(self, x):
+        return self.norm(torch.relu(self.conv(x)))
+
+
+class Res2(nn.Module):
+    """The hierarchy of Res2Net (Gao et al. 2019) over time, as ECAPA-TDNN uses it."""
+
+    def __init__(self, c, scale, k, dilation):
+        super().__init__()
+        self.blocks = nn.ModuleList(TDNN(c // scale, c // scale, k, dilation) for _ in range(scale - 1))
+
+    def forward(self, x):
+        parts = x.chunk(len(self.blocks) + 1, 1)
+        y = [parts[0]]
+        for i, block in enumerate(self.blocks):
+            y.append(block(parts[i + 1] if i == 0 else parts[i + 1] + y[-1]))
+        return torch.cat(y, 1)
+
+
+class SE(nn.Module):
+    def __init__(self, c, hidden):
+        super().__init__()
+        self.down, self.up = nn.Linear(c, hidden), nn.Linear(hidden, c)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.up(torch.relu(self.down(x.mean(2)))))[:, :, None]
+
+
+class Residual(nn.Module):
+    """x + SE(layers(x)); with TDNN, Res2, TDNN the SE-Res2Block."""
+
+    def __init__(self, se, *layers):
+        super().__init__()
+        self.layers, self.se = nn.ModuleList(layers), se
+
+    def forward(self, x):
+        y = x
+        for layer in self.layers:
+            y = layer(y)
+        return x + (y if self.se is None else self.se(y))
+
+
+class AttentivePool(nn.Module):
+    """One matrix over [h; mean; deviation], as the ECAPA-TDNN paper writes it; split() gives its two parts."""
+
+    def __init__(self, c, hidden, context, eps):
+        super().__init__()
+        self.w, self.score, self.c, self.context, self.eps = nn.Linear(3 * c if context else c, hidden), nn.Linear(hidden, c), c, context, eps
+
+    def forward(self, x):  # [B, C, T]
+        h = x
+        if self.context:
+            deviation = torch.sqrt(x.var(2, unbiased=False) + self.eps)
+            h = torch.cat([x] + [v[:, :, None].expand(-1, -1, x.shape[2]) for v in (x.mean(2), deviation)], 1)
+        a = torch.softmax(self.score(torch.tanh(self.w(h.transpose(1, 2)))), 1).transpose(1, 2)
+        mean = (a * x).sum(2)
+        return torch.cat([mean, torch.sqrt(torch.clamp((a * x * x).sum(2) - mean * mean, min=self.eps))], 1)
+
+    def split(self, prefix):
+        keep(prefix + ".score", self.score)
+        tensors[prefix + ".frame.weight"] = self.w.weight[:, : self.c].contiguous().numpy().astype(np.float32)
+        tensors[prefix + ".frame.bias"] = self.w.bias.numpy().astype(np.float32)
+        if self.context:
+            tensors[prefix + ".context.weight"] = self.w.weight[:, self.c :].contiguous().numpy().astype(np.float32)
+
+
+def utterances():
+    """Layers that see a whole utterance, and a small ECAPA-TDNN made of them."""
+    for i, (n_in, n_out, k, dil, t) in enumerate([(12, 10, 5, 1, 60), (7, 33, 3, 4, 50), (16, 48, 1, 1, 20), (5, 6, 5, 3, 3)]):
+        m, p, x = TDNN(n_in, n_out, k, dil), "tdnn%d" % i, rows(t, n_in)
+        keep(p, m)
+        case("tdnn", {"in": n_in, "out": n_out, "kernel": k, "dilation": dil}, p, x, m.double()(x.double().t()[None])[0].t())
+    for i, (c, hidden, t) in enumerate([(24, 6, 200), (33, 8, 1)]):
+        m, p, x = SE(c, hidden), "se%d" % i, rows(t, c)
+        keep(p, m)
+        case("se", {"in": c, "hidden": hidden}, p, x, m.double()(x.double().t()[None])[0].t())
+    for i, (c, scale, dil, t) in enumerate([(32, 4, 2, 40), (40, 8, 3, 30), (6, 2, 1, 9)]):
+        m, p, x = Res2(c, scale, 3, dil), "res2_%d" % i, rows(t, c)
+        keep(p, m)
+        case("res2", {"in": c, "scale": scale, "kernel": 3, "dilation": dil}, p, x, m.double()(x.double().t()[None])[0].t())
+    for i, (kind, se) in enumerate([("dilated", True), ("ecapa", True), ("dilated", False)]):
+        c, dil, p = 32, 2 + i, "residual%d" % i
+        layers = [TDNN(c, c, 3, dil)] if kind == "dilated" else [TDNN(c, 48, 1, 1), Res2(48, 8, 3, dil), TDNN(48, c, 1, 1)]
+        m, x = Residual(SE(c, 12) if se else None, *layers), rows(45, c)
+        keep(p, m)
+        case("residual", {"in": c, "kind": kind, "wide": 48, "se": se, "hidden": 12, "dilation": dil}, p, x, m.double()(x.double().t()[None])[0].t())
+    for i, (c, hidden, context, t, scale, eps) in enumerate(
+        [(24, 16, True, 80, 1.0, 1e-6), (24, 16, False, 80, 1.0, 1e-6), (33, 7, True, 300, 30.0, 1e-6), (10, 5, True, 1, 1.0, 1e-6), (9, 4, True, 12, 1.0, 0.5)]
+    ):
+        m, p, x = AttentivePool(c, hidden, context, eps), "pool%d" % i, rows(t, c, scale=scale)
+        m.split(p)
+        case("attentive_pool", {"in": c, "hidden": hidden, "context": context, "eps": m.eps}, p, x, m.double()(x.double().t()[None]))
+    c, p = 32, "ecapa"
+    first, join, pool, embed = TDNN(20, c, 5, 1), nn.Conv1d(3 * c, 64, 1), AttentivePool(64, 16, True, 1e-6), nn.Linear(128, 24)
+    blocks = nn.ModuleList(Residual(SE(c, 8), TDNN(c, c, 1, 1), Res2(c, 4, 3, d), TDNN(c, c, 1, 1)) for d in (2, 3, 4))
+    for name, m in (("first", first), ("blocks", blocks), ("join", join), ("embed", embed)):
+        keep(p + "." + name, m)
+    pool.split(p + ".pool")
+    x = rows(150, 20)
+    y, kept = first.double()(x.double().t()[None]), []
+    for block in blocks.double():
+        y = block(y)
+        kept.append(y)
+    y = torch.relu(join.double()(torch.cat(kept, 1)))
+    case("ecapa", {"in": 20, "channels": c, "joined": 64, "attention": 16, "dims": 24}, p, x, embed.double()(pool.double()(y)))
+
+
 def main():
     torch.manual_seed(20261121)
     torch.set_num_threads(1)
@@ -67,11 +190,7 @@ def main():
                 case(kind, {"in": n_in, "hidden": h}, p, x, m.double()(x.double()[None])[0][0])
         for i, after in enumerate(["dense", "conv1d"]):
             lin = nn.Linear(9, 12) if after == "dense" else nn.Conv1d(9, 12, 3)
-            bn = nn.BatchNorm1d(12).eval()
-            bn.running_mean.normal_()
-            bn.running_var.uniform_(0.2, 4)
-            bn.weight.normal_()
-            bn.bias.normal_()
+            bn = norm(12)
             x = rows(25, 9)
             p = "bn%d" % i
             keep(p + ".lin", lin)
@@ -94,6 +213,7 @@ def main():
         tensors["int8.weight.scale"] = scale.numpy()
         tensors["int8.bias"] = m.bias.detach().numpy()
         case("dense", {"in": 20, "out": 8}, "int8", x, nn.functional.linear(x.double(), q.double() * scale.double()[:, None], m.bias.double()))
+        utterances()
     os.makedirs(OUT, exist_ok=True)
     path = os.path.join(OUT, "layers.safetensors")
     save_file(tensors, path, metadata={"made": MADE})
