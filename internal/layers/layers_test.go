@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -46,6 +45,30 @@ func list(t *testing.T) map[string]pkg {
 			found[strings.TrimPrefix(p.ImportPath, Module)] = p
 		}
 	}
+}
+
+// inspect calls visit for every node of the package's non-test files.
+func (p pkg) inspect(t *testing.T, visit func(at token.Position, n ast.Node)) {
+	t.Helper()
+	for _, file := range p.GoFiles {
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, filepath.Join(p.Dir, file), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if n != nil {
+				visit(fset.Position(n.Pos()), n)
+			}
+			return true
+		})
+	}
+}
+
+// selected returns Name of an expression path.Name where path is an import and no variable of that name.
+func selected(s *ast.SelectorExpr, path string) (string, bool) {
+	x, ok := s.X.(*ast.Ident)
+	return s.Sel.Name, ok && x.Name == path && x.Obj == nil
 }
 
 func TestImportsPointDown(t *testing.T) {
@@ -99,29 +122,22 @@ func TestPurePackages(t *testing.T) {
 				t.Errorf("%s imports %s: it must stay pure", name, path)
 			}
 		}
-		for _, file := range p.GoFiles {
-			fset := token.NewFileSet()
-			f, err := parser.ParseFile(fset, filepath.Join(p.Dir, file), nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ast.Inspect(f, func(n ast.Node) bool {
-				switch n := n.(type) {
-				case *ast.GoStmt:
-					t.Errorf("%s starts a goroutine: it must stay pure", fset.Position(n.Pos()))
-				case *ast.SelectorExpr:
-					if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" && x.Obj == nil && slices.Contains(clock, n.Sel.Name) {
-						t.Errorf("%s reads the clock: time.%s", fset.Position(n.Pos()), n.Sel.Name)
-					}
+		p.inspect(t, func(at token.Position, n ast.Node) {
+			switch n := n.(type) {
+			case *ast.GoStmt:
+				t.Errorf("%s starts a goroutine: it must stay pure", at)
+			case *ast.SelectorExpr:
+				if name, ok := selected(n, "time"); ok && slices.Contains(clock, name) {
+					t.Errorf("%s reads the clock: time.%s", at, name)
 				}
-				return true
-			})
-		}
+			}
+		})
 	}
 }
 
 // TestOnlyMainReadsTheProcess holds that flags, environment and signals are read in commands alone.
 func TestOnlyMainReadsTheProcess(t *testing.T) {
+	process := []string{"Getenv", "LookupEnv", "Environ", "Exit", "Args"}
 	for name, p := range list(t) {
 		if p.Name == "main" || strings.HasPrefix(name, "internal/") {
 			continue
@@ -131,20 +147,12 @@ func TestOnlyMainReadsTheProcess(t *testing.T) {
 				t.Errorf("%s imports %s: only commands read flags, environment and signals", name, path)
 			}
 		}
-		for _, file := range p.GoFiles {
-			fset := token.NewFileSet()
-			f, err := parser.ParseFile(fset, filepath.Join(p.Dir, file), nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ast.Inspect(f, func(n ast.Node) bool {
-				if s, ok := n.(*ast.SelectorExpr); ok {
-					if x, ok := s.X.(*ast.Ident); ok && x.Name == "os" && strings.Contains("Getenv LookupEnv Environ Exit Args", s.Sel.Name) {
-						t.Errorf("%s uses %s", fset.Position(n.Pos()), strconv.Quote("os."+s.Sel.Name))
-					}
+		p.inspect(t, func(at token.Position, n ast.Node) {
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				if name, ok := selected(sel, "os"); ok && slices.Contains(process, name) {
+					t.Errorf("%s uses os.%s: only commands read flags, environment and signals", at, name)
 				}
-				return true
-			})
-		}
+			}
+		})
 	}
 }
