@@ -8,11 +8,14 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/timbre-voice/timbre/internal/testkit"
 )
 
 type pkg struct {
@@ -26,6 +29,7 @@ type pkg struct {
 // list returns the module's packages by their path below Module.
 func list(t *testing.T) map[string]pkg {
 	t.Helper()
+	watch(t)
 	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Dir,GoFiles,Imports", Module+"...")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -44,6 +48,21 @@ func list(t *testing.T) map[string]pkg {
 		if len(p.GoFiles) > 0 {
 			found[strings.TrimPrefix(p.ImportPath, Module)] = p
 		}
+	}
+}
+
+// watch opens every folder of the module, so that go test does not answer from its cache when a file came or went: it cannot know
+// what the go command reads.
+func watch(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir(testkit.Root(t), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasPrefix(d.Name(), ".") {
+			return fs.SkipDir
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
