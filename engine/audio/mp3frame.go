@@ -69,6 +69,25 @@ func (h mp3Header) samples() int {
 	return 576
 }
 
+// granules is how many granules of 576 samples per channel the frame holds.
+func (h mp3Header) granules() int { return h.samples() / 576 }
+
+// reservoirBits is how many bits say how far back the frame's data begins.
+func (h mp3Header) reservoirBits() int {
+	if h.version == 1 {
+		return 9
+	}
+	return 8
+}
+
+// mode is mode_extension where the frame is joint stereo: 1 intensity, 2 middle and side, 3 both; 0 everywhere else.
+func (h mp3Header) mode() int {
+	if h.word>>6&3 != 1 {
+		return 0
+	}
+	return int(h.word >> 4 & 3)
+}
+
 // sideSize is the bytes of side information behind header and CRC.
 func (h mp3Header) sideSize() int {
 	switch {
@@ -81,7 +100,7 @@ func (h mp3Header) sideSize() int {
 }
 
 // mp3Gate hands the decoder whole, plausible frames of one stream and nothing else: no tags, no garbage, no Xing frame, no frame
-// cut off at the end. It is an io.Reader.
+// cut off at the end.
 type mp3Gate struct {
 	in        *input
 	first     mp3Header
@@ -92,13 +111,10 @@ type mp3Gate struct {
 	skipped   int64  // bytes that belong to no frame
 	skipAt    int64  // offset of the first of them
 	searching bool   // the last bytes belonged to no frame
-	reservoir int    // bytes of earlier frames that the decoder has
-	silenced  int    // frames that refer to more than that
+	lost      bool   // bytes were skipped before the frame in frameBuf, enough of them for a frame
+	at        int64  // offset of the frame in frameBuf
 	mixed     int64  // frames with another number of channels than the first
 	cut       string // how the end was cut
-	err       error  // why reading stopped, when it was not the end
-	repack    mp3Repack
-	pending   []byte // rest of the frame being handed out
 	frameBuf  []byte
 }
 
@@ -125,6 +141,7 @@ func (g *mp3Gate) skipID3() error {
 
 // next leaves the next frame in frameBuf and returns its header; io.EOF at the end.
 func (g *mp3Gate) next() (mp3Header, error) {
+	skipped := g.skipped
 	for {
 		b, err := g.in.Peek(4)
 		if len(b) < 4 {
@@ -171,7 +188,11 @@ func (g *mp3Gate) next() (mp3Header, error) {
 			g.cut = fmt.Sprintf("frame at offset %d: %d bytes of %d: truncated", g.in.offset(), len(whole), h.size)
 			return mp3Header{}, io.EOF
 		}
+		// Less than a frame was put between two; as much as a frame stands where one was, whose data is gone with it.
+		gone := g.skipped - skipped
+		g.lost = gone > 0 && gone >= int64(len(g.frameBuf))-1
 		g.frameBuf = append(g.frameBuf[:0], whole[:h.size]...)
+		g.at = g.in.offset()
 		_, _ = g.in.skip(int64(h.size))
 		g.searching = false
 		if h.channels != g.first.channels {
@@ -209,65 +230,17 @@ func (g *mp3Gate) start(h mp3Header) error {
 	if h.layer != 3 {
 		return fmt.Errorf("%w: mp3: MPEG audio layer %d at offset %d, want layer 3", ErrUnsupported, h.layer, at)
 	}
-	g.repack.need = repackable(h)
-	if h.version == 25 && !g.repack.need {
-		return fmt.Errorf("%w: mp3: MPEG-2.5 at %d Hz at offset %d, want 11025 Hz or more", ErrUnsupported, h.rate, at)
-	}
 	g.first, g.have, g.total = h, true, -1
 	return nil
 }
 
-// Read is the decoder's view: frame after frame.
-func (g *mp3Gate) Read(p []byte) (int, error) {
-	for len(g.pending) == 0 {
-		h, err := g.next()
-		if err != nil {
-			if err != io.EOF {
-				g.err = err
-			}
-			return 0, err
-		}
-		if g.frames == 1 && g.xing(h) {
-			continue
-		}
-		g.pending = g.frameBuf
-		if g.repack.need {
-			g.pending = g.repack.frame(h, g.frameBuf)
-		} else {
-			g.refer(h)
-		}
+// audio leaves the next frame that holds audio in frameBuf and returns its header; io.EOF at the end.
+func (g *mp3Gate) audio() (mp3Header, error) {
+	h, err := g.next()
+	if err == nil && g.frames == 1 && g.xing(h) {
+		return g.next()
 	}
-	n := copy(p, g.pending)
-	g.pending = g.pending[n:]
-	return n, nil
-}
-
-// refer silences a frame whose data begins in earlier frames that the decoder does not have, as at the start of a stream that was
-// cut out of a longer one: the library would decode whatever is there.
-func (g *mp3Gate) refer(h mp3Header) {
-	at := 4
-	if h.crc {
-		at += 2
-	}
-	main := len(g.frameBuf) - at - h.sideSize()
-	if main < 0 {
-		return // shorter than its own side information; the decoder refuses it
-	}
-	side := g.frameBuf[at : at+h.sideSize()]
-	begin := int(side[0])
-	if h.version == 1 {
-		begin = begin<<1 | int(side[1]>>7)
-	}
-	if begin > g.reservoir {
-		// Side information of zeros is a frame of silence. It still refers to all there is, which keeps that for later frames.
-		clear(side)
-		g.silenced++
-		begin = g.reservoir
-		if side[0] = byte(begin); h.version == 1 {
-			side[0], side[1] = byte(begin>>1), byte(begin<<7)
-		}
-	}
-	g.reservoir = begin + main
+	return h, err
 }
 
 // xing reads the tag frame that LAME and its kin put first. It holds no audio; its delay and padding make the decoded length
