@@ -9,7 +9,7 @@ BENCHTIME ?= 1s
 FUZZTIME ?= 60s
 ROUNDS ?= 5
 
-.PHONY: help build demo test race lint bench bench-peers golden generate fuzz
+.PHONY: help build demo test race twins lint bench bench-peers golden generate fuzz
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -29,6 +29,11 @@ test: ## everything but the race detector
 race: ## the same tests under the race detector
 	@scripts/setup
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
+
+twins: ## what runs networks, again with the AVX2 kernels and with plain Go: the records must be the same
+	@scripts/setup
+	GODEBUG=cpu.avx512f=off go test -count=1 ./engine/nn ./engine/vad ./interaction/analysis
+	GODEBUG=cpu.avx512f=off,cpu.avx2=off go test -count=1 ./engine/nn ./engine/vad ./interaction/analysis
 
 lint: ## gofmt and staticcheck
 	@scripts/setup lint
