@@ -2,7 +2,7 @@
 
     python3 train.py --data DIR [--sounds DIR] [--state DIR] [--net tdnn] [--until HH:MM | --hours H]
 
-Two stages in one run of --steps + --final-steps. The first takes segments of 1 to 2.2 s and raises the margin to 0.2; the second
+Two stages in one run of --steps + --final-steps. The first takes segments of 1 to 2.4 s and raises the margin to 0.2; the second
 takes segments of 4 to 6 s, a margin of 0.35 and a small learning rate that falls to nothing.
 Every step is a function of (seed, step) and of the weights, so no random state needs to be kept.
 """
@@ -44,6 +44,7 @@ def arguments():
     p.add_argument("--eval-every", type=int, default=500)
     p.add_argument("--until", default="", help="stop at this time of day, HH:MM")
     p.add_argument("--hours", type=float, default=0, help="stop after this many hours")
+    p.add_argument("--one-tract", action="store_true", help="no warped vocal tracts: three classes a speaker")
     p.add_argument("--float32", action="store_true", help="no bfloat16 products")
     return p.parse_args()
 
@@ -63,7 +64,7 @@ def deadline(a):
 
 def segment_plan(step, steps, batch):
     """(batch size, shortest, longest segment in s) of a step."""
-    return (batch, 1.0, 2.2) if step < steps else (batch // 2, 4.0, 6.0)
+    return (batch, 1.0, 2.4) if step < steps else (batch // 2, 4.0, 6.0)
 
 
 def learning_rate(step, a):
@@ -102,7 +103,7 @@ class Run:
         self.a = a
         self.base = os.path.join(a.state, a.run or a.net)
         self.net, self.kind = nets.build(a.net)
-        self.batches = batches.Batches(a.state, a.seed, self.kind)
+        self.batches = batches.Batches(a.state, a.seed, self.kind, not a.one_tract)
         self.head = SubCentreAAM(192, self.batches.classes)
         self.params = list(self.net.parameters()) + list(self.head.parameters())
         decay = [p for p in self.params if p.dim() > 1]
@@ -204,7 +205,7 @@ def main():
     if run.step >= last:
         return
     plan = functools.partial(segment_plan, steps=a.steps, batch=a.batch)
-    maker, queue = batches.stream(a.state, a.seed, run.kind, plan, run.step, last)
+    maker, queue = batches.stream(a.state, a.seed, run.kind, not a.one_tract, plan, run.step, last)
     recent, began, saved = [], time.time(), time.time()
     try:
         while run.step < last and time.time() < end:
