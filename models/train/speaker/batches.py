@@ -41,8 +41,8 @@ class Batches:
         self.coded = [v for v in self.pool.variants if v != "clean"]
 
     @property
-    def classes(self):
-        return len(self.speakers) * len(SPEEDS) * len(self.warps)
+    def voices(self):
+        return len(SPEEDS) * len(self.warps)
 
     def _segment(self, rng, speaker, n):
         """n samples of a speaker: random clips, cut to SHARE of what there is, repeated if they fall short of n."""

@@ -104,16 +104,20 @@ class Run:
         self.base = os.path.join(a.state, a.run or a.net)
         self.net, self.kind = nets.build(a.net)
         self.batches = batches.Batches(a.state, a.seed, self.kind, not a.one_tract)
-        self.head = SubCentreAAM(192, self.batches.classes)
+        self.head = SubCentreAAM(192, len(self.batches.speakers), self.batches.voices)
         self.params = list(self.net.parameters()) + list(self.head.parameters())
-        decay = [p for p in self.params if p.dim() > 1]
+        decay = [p for p in self.params if p.dim() == 2 or p.dim() == 4]
         plain = [p for p in self.params if p.dim() <= 1]
-        groups = [{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
+        groups = [
+            {"params": decay, "weight_decay": 0.05, "share": 1.0},
+            {"params": plain, "weight_decay": 0.0, "share": 1.0},
+            {"params": [self.head.skew], "weight_decay": 0.05, "share": 0.1},  # a rotation wanders fast
+        ]
         self.optimiser = torch.optim.AdamW(groups, lr=a.rate, foreach=True)
         self.average = Average(self.net.state_dict())
         self.step, self.best = 0, math.inf
         # what a checkpoint must share with the run that takes it up
-        self.identity = {k: getattr(a, k) for k in ("net", "seed", "batch")} | {"classes": self.batches.classes}
+        self.identity = {k: getattr(a, k) for k in ("net", "seed", "batch")} | {"speakers": len(self.batches.speakers), "voices": self.batches.voices}
 
     def load(self):
         path = self.base + ".checkpoint.pt"
@@ -166,7 +170,7 @@ class Run:
         """One step of the optimiser; returns loss and hit rate."""
         torch.manual_seed(self.a.seed * 1_000_003 + self.step)  # dropout
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.step, self.a)
+            group["lr"] = learning_rate(self.step, self.a) * group["share"]
         loss, hit = self.head(self.net(torch.from_numpy(x)), torch.from_numpy(label), margin(self.step, self.a))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -201,7 +205,7 @@ def main():
     run.net.train()
     dev, last = Pool(a.state, "dev"), a.steps + a.final_steps
     size = sum(p.numel() for p in run.net.parameters())
-    print(f"{a.net}: {size} parameters, {run.batches.classes} classes, step {run.step}", flush=True)
+    print(f"{a.net}: {size} parameters, {len(run.batches.speakers)} speakers in {run.batches.voices} voices, step {run.step}", flush=True)
     if run.step >= last:
         return
     plan = functools.partial(segment_plan, steps=a.steps, batch=a.batch)
