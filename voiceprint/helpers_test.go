@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -230,20 +231,29 @@ func (w world) trials(t testing.TB, speakers, tests int) []CalibrationTrial {
 	return out
 }
 
+// fitted keeps the calibrated models, which take a second each to make, by their dims.
+var fitted sync.Map
+
 // calibrated returns a model of synthetic speakers with a calibration fitted on them.
 func calibrated(t testing.TB, dims int) world {
 	t.Helper()
+	w := world{r: rand.New(rand.NewPCG(11, 12))}
+	if m, ok := fitted.Load(dims); ok {
+		w.m = m.(*Model)
+		return w
+	}
 	z := tiny
 	z.dims = dims
-	w := world{load(t, artefact(t, randomWeights(t, z, 2), dims)), rand.New(rand.NewPCG(11, 12))}
+	w.m = load(t, artefact(t, randomWeights(t, z, 2), dims))
 	o := DefaultFit()
 	o.Replicates = 100
-	c, err := w.m.FitCalibration(w.trials(t, 60, 6), o)
+	c, err := w.m.FitCalibration(world{w.m, rand.New(rand.NewPCG(21, 22))}.trials(t, 60, 6), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if w.m, err = w.m.WithCalibration(c); err != nil {
 		t.Fatal(err)
 	}
+	fitted.Store(dims, w.m)
 	return w
 }
