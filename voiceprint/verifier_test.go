@@ -13,7 +13,7 @@ import (
 func ownVoice(t testing.TB) (*Extractor, *Voiceprint, []float32) {
 	t.Helper()
 	m := tinyModel(t)
-	c := &Calibration{Model: m.id, Scoring: m.Scoring(), Bias: -40, Terms: []Term{{Name: TermScore, Weight: 50, Low: -1, High: 1}},
+	c := &Calibration{Model: m.id, Scoring: m.Scoring(), Bias: -975, Terms: []Term{{Name: TermScore, Weight: 1000, Low: -1, High: 1}},
 		Thresholds: []Threshold{{FMR: 0.01, LLR: 4}}, Fit: Fit{Targets: 1, Nontargets: 1, PTarget: 0.5}}
 	m, err := m.WithCalibration(c)
 	if err != nil {
