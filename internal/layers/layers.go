@@ -15,6 +15,7 @@ var Allowed = map[string][]string{
 	"engine/vad":             {"engine", "engine/nn", "engine/timeline"},
 	"models":                 {"engine/nn"},
 	"voiceprint/eval":        {},
+	"voiceprint":             {"engine", "engine/audio", "engine/nn", "engine/timeline", "engine/vad", "models", "voiceprint/eval"},
 	"interaction":            {},
 	"interaction/policy":     {"interaction"},
 	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
@@ -26,4 +27,4 @@ var Allowed = map[string][]string{
 
 // Pure lists the packages that are slices in, slices out: no files, no network, no logging, no clock and no goroutines, so
 // that whoever calls them decides about all of these.
-var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy"}
+var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint", "voiceprint/eval", "interaction", "interaction/policy"}
