@@ -19,6 +19,7 @@ var Allowed = map[string][]string{
 	"interaction/policy":     {"interaction"},
 	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
+	"server/identity":        {},
 	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
 	"internal/testkit":       {},
 	"internal/layers":        {},
