@@ -22,9 +22,10 @@ var Allowed = map[string][]string{
 	"server/identity":        {},
 	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
 	"internal/testkit":       {},
+	"internal/degrade":       {"engine/audio"},
 	"internal/layers":        {},
 }
 
 // Pure lists the packages that are slices in, slices out: no files, no network, no logging, no clock and no goroutines, so
 // that whoever calls them decides about all of these.
-var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy"}
+var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy", "internal/degrade"}
