@@ -21,8 +21,8 @@ func (id KeyID) String() string { return hex.EncodeToString(id[:]) }
 type kind string
 
 const (
-	kindPrint kind = "TVP" // a voiceprint, sealed with a person key
-	kindKey   kind = "TWK" // a person key, wrapped by a tenant key
+	kindPrint kind = "TSP" // a sealed print: of a person key
+	kindKey   kind = "TWK" // a wrapped person key: of a tenant key
 )
 
 const (
@@ -33,6 +33,9 @@ const (
 
 // maxEnvelope bounds what is taken as one envelope. A print is a few KB.
 const maxEnvelope = 1 << 20
+
+// WrappedBy returns the id of the tenant key that wrapped a person's key, for the row beside it. Errors: ErrEnvelope.
+func WrappedBy(wrapped []byte) (KeyID, error) { return parseHeader(kindKey, wrapped) }
 
 // parseHeader returns the id of the key that sealed b, an envelope of kind k. Errors: ErrEnvelope.
 func parseHeader(k kind, b []byte) (KeyID, error) {

@@ -274,6 +274,15 @@ func (f *KeyFile) tenant(name string) (tenantKeys, error) {
 	return t, nil
 }
 
+// Present returns the id of the key that wraps for a tenant now. Errors: ErrUnknownKey.
+func (f *KeyFile) Present(tenant string) (KeyID, error) {
+	t, err := f.tenant(tenant)
+	if err != nil {
+		return KeyID{}, err
+	}
+	return KeyID(t.Keys[len(t.Keys)-1].ID), nil
+}
+
 // Wrap implements KeyWrapper.
 func (f *KeyFile) Wrap(_ context.Context, of Subject, key []byte) ([]byte, error) {
 	t, err := f.tenant(of.Tenant)

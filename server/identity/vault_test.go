@@ -174,8 +174,11 @@ func TestRotationKeepsThePrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := parseHeader(kindKey, again); err != nil || got != id {
+	if got, err := WrappedBy(again); err != nil || got != id {
 		t.Errorf("wrapped anew by key %s, error %v, want %s", got, err, id)
+	}
+	if got, err := f.Present("a"); err != nil || got != id {
+		t.Errorf("present key %s, error %v, want %s", got, err, id)
 	}
 	if n, err := f.Retire("a"); n != 1 || err != nil {
 		t.Errorf("retired %d keys, error %v, want 1", n, err)
@@ -279,7 +282,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(print)
 	f.Add(wrapped)
 	f.Add(print[:headerSize])
-	f.Add([]byte("TVP\x02"))
+	f.Add([]byte("TSP\x02"))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, k := range []kind{kindPrint, kindKey} {
