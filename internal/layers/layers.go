@@ -19,6 +19,7 @@ var Allowed = map[string][]string{
 	"interaction":            {},
 	"interaction/policy":     {"interaction"},
 	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
+	"server/store":           {"interaction"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
 	"server/identity":        {},
 	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "interaction", "interaction/policy", "interaction/analysis", "internal/degrade"},
