@@ -241,15 +241,15 @@ type scoredTrials struct {
 	enrol, test []int // side of each trial
 }
 
-// scoreTrials embeds the sides of the trials; enrol and test say how, but for the files.
-func (s *sideSet) scoreTrials(ctx context.Context, l *trialList, enrol, test sideKey) (*scoredTrials, error) {
+// plan registers the sides of the trials, to be embedded by run; enrol and test say how, but for the files.
+func (s *sideSet) plan(l *trialList, enrol, test sideKey) *scoredTrials {
 	out := &scoredTrials{list: l, sides: s}
 	for _, t := range l.trials {
 		enrol.files, test.files = t.EnrolKey(), t.TestKey()
 		out.enrol = append(out.enrol, s.add(enrol))
 		out.test = append(out.test, s.add(test))
 	}
-	return out, s.run(ctx)
+	return out
 }
 
 // failures returns the sides without an embedding, enrolments first, each once.

@@ -165,9 +165,10 @@ func (a *app) evalVerification(cmd *cobra.Command, f verificationFlags) error {
 	if err != nil {
 		return err
 	}
-	scored, err := a.newSideSet(v, f.audio, f.channel).scoreTrials(cmd.Context(), list,
-		sideKey{line: f.line, average: f.combine == string(voiceprint.CombineAverage)}, sideKey{line: f.testLine, seconds: f.testSeconds})
-	if err != nil {
+	sides := a.newSideSet(v, f.audio, f.channel)
+	scored := sides.plan(list, sideKey{line: f.line, average: f.combine == string(voiceprint.CombineAverage)},
+		sideKey{line: f.testLine, seconds: f.testSeconds})
+	if err := sides.run(cmd.Context()); err != nil {
 		return fmt.Errorf("eval verification: %w", err)
 	}
 	set, err := scored.set(f.groups, group)
@@ -182,7 +183,7 @@ func (a *app) evalVerification(cmd *cobra.Command, f verificationFlags) error {
 	if err != nil {
 		return err
 	}
-	extra := verificationJSON{Conditions: v.conditions(f.voiceFlags, f.conditionFlags), Speed: scored.sides.speed(),
+	extra := verificationJSON{Conditions: v.conditions(f.voiceFlags, f.conditionFlags), Speed: sides.speed(),
 		AtShipped: fixedThresholds(v.model.Calibration(), rep), Failures: failed[:min(len(failed), maxFailures)]}
 	extra.Conditions.Trials, extra.Conditions.DegradeTest, extra.Conditions.Combine = f.trials, string(f.testLine), f.combine
 	if err := f.writeFiles(rep, set, list, extra); err != nil {

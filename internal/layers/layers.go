@@ -22,7 +22,7 @@ var Allowed = map[string][]string{
 	"server/store":           {"interaction"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
 	"server/identity":        {},
-	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "interaction", "interaction/policy", "interaction/analysis", "internal/degrade"},
+	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "interaction", "interaction/policy", "interaction/analysis", "server/identity", "server/store", "internal/degrade"},
 	"internal/testkit":       {},
 	"internal/degrade":       {"engine/audio"},
 	"internal/layers":        {},
