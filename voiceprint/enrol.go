@@ -27,20 +27,21 @@ type EnrolOptions struct {
 	// without one the cosine.
 	MinSelfLLR    float64
 	MinSelfCosine float64
-	// Windows of the audio fall into two groups; where these are further apart than this, two people speak.
+	// Windows of the audio are parted into two groups; where the windows of each are, on average, further than this from the
+	// other group, two people speak.
 	MinGroupLLR    float64
 	MinGroupCosine float64
 	WindowSeconds  float64 // length of a window, 1 to 30; 0 switches the check for several speakers off
 }
 
-// DefaultEnrol returns the floors of the brief product: 20 s of net speech, recordings of at least 2 s.
+// DefaultEnrol returns 20 s of net speech, recordings of at least 2 s.
 func DefaultEnrol() EnrolOptions {
 	return EnrolOptions{
 		Combine:    CombineAverage,
 		MinSpeech:  20 * time.Second,
 		Recording:  Floor{NetSpeech: 2 * time.Second, SNRdB: 6, Clipped: 0.05},
 		MinSelfLLR: 0, MinSelfCosine: 0.3,
-		MinGroupLLR: -2, MinGroupCosine: 0.2,
+		MinGroupLLR: 0, MinGroupCosine: 0.2,
 		WindowSeconds: 4,
 	}
 }
@@ -292,14 +293,21 @@ func (b *builder) selfMatch(parts []Embedding) ([]Reason, error) {
 	return reasons, nil
 }
 
-// alike compares two sides by LLR where the model has a calibration, else by the score on the scale of a cosine.
-func (m *Model) alike(a, b Side, minLLR, minCosine float64) (bool, string) {
+// likeness compares two sides by LLR where the model has a calibration, else by cosine.
+func (m *Model) likeness(a, b Side) float64 {
 	if m.calibration != nil {
-		llr, _ := m.LLR(a, b)
-		return llr >= minLLR, fmt.Sprintf("LLR %.1f, want at least %.1f", llr, minLLR)
+		return m.calibration.LLR(m.Score(a, b), a.quality, b.quality)
 	}
-	cos := cosine(a.vector, b.vector)
-	return cos >= minCosine, fmt.Sprintf("cosine %.2f, want at least %.2f", cos, minCosine)
+	return cosine(a.vector, b.vector)
+}
+
+// alike judges the likeness of two sides and says it in words.
+func (m *Model) alike(a, b Side, minLLR, minCosine float64) (bool, string) {
+	v := m.likeness(a, b)
+	if m.calibration != nil {
+		return v >= minLLR, fmt.Sprintf("LLR %.1f, want at least %.1f", v, minLLR)
+	}
+	return v >= minCosine, fmt.Sprintf("cosine %.2f, want at least %.2f", v, minCosine)
 }
 
 // build puts the recordings together.

@@ -9,7 +9,7 @@ import (
 const maxWindows = 48
 
 // severalSpeakers cuts all recordings into windows, parts these into the two groups that lie furthest apart, and compares the
-// groups. One voice gives two groups of one voice. A single odd window (a cough, a second of babble) makes no second speaker.
+// groups. One voice gives two groups of one voice. A group under a fifth of the windows makes no second speaker: it may be a cough.
 func (b *builder) severalSpeakers() ([]Reason, error) {
 	size := int(b.o.WindowSeconds * Rate)
 	if size == 0 {
@@ -34,27 +34,48 @@ func (b *builder) severalSpeakers() ([]Reason, error) {
 			return nil, err
 		}
 	}
+	reason, err := b.e.m.apart(windows, b.o)
+	if err != nil || reason == nil {
+		return nil, err
+	}
+	return []Reason{*reason}, nil
+}
+
+// apart returns the reason why windows are of several speakers; nil when they may be of one.
+func (m *Model) apart(windows []Embedding, o EnrolOptions) (*Reason, error) {
 	groups := split(windows)
-	least := max(2, n/7)
-	if len(groups[0]) < least || len(groups[1]) < least {
+	if size := max(2, (len(windows)+3)/5); len(groups[0]) < size || len(groups[1]) < size {
 		return nil, nil
 	}
-	var sides [2]Side
+	var between float64
 	for i, g := range groups {
-		mean, ok := meanEmbedding(g)
+		mean, ok := meanEmbedding(groups[1-i])
 		if !ok {
 			return nil, fmt.Errorf("%w: windows of the recording point in opposite directions", ErrQuality)
 		}
-		var err error
-		if sides[i], err = b.e.m.Side(mean); err != nil {
+		enrol, err := m.Side(mean)
+		if err != nil {
 			return nil, err
 		}
+		// Each window alone against the other group: a long side and a short one, as trials are.
+		for _, w := range g {
+			test, err := m.Side(w)
+			if err != nil {
+				return nil, err
+			}
+			between += m.likeness(enrol, test) / float64(2*len(g))
+		}
 	}
-	if ok, text := b.e.m.alike(sides[0], sides[1], b.o.MinGroupLLR, b.o.MinGroupCosine); !ok {
-		return []Reason{{CodeSeveralSpeakers, fmt.Sprintf("%d windows of %g s are unlike the other %d: %s", min(len(groups[0]), len(groups[1])),
-			b.o.WindowSeconds, max(len(groups[0]), len(groups[1])), text)}}, nil
+	least, unit := o.MinGroupLLR, "LLR"
+	if m.calibration == nil {
+		least, unit = o.MinGroupCosine, "cosine"
 	}
-	return nil, nil
+	if between >= least {
+		return nil, nil
+	}
+	few, many := min(len(groups[0]), len(groups[1])), max(len(groups[0]), len(groups[1]))
+	return &Reason{CodeSeveralSpeakers, fmt.Sprintf("%d windows of %g s are unlike the other %d: mean %s %.2f, want at least %.2f",
+		few, o.WindowSeconds, many, unit, between, least)}, nil
 }
 
 // split parts unit vectors into two groups by 2-means on the sphere, begun from the pair that is least alike: no chance is in it.
