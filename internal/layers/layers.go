@@ -17,13 +17,15 @@ var Allowed = map[string][]string{
 	"voiceprint/eval":        {},
 	"interaction":            {},
 	"interaction/policy":     {"interaction"},
-	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
+	"interaction/csat":       {"interaction"},
+	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/csat", "interaction/policy"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
-	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
+	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/csat", "interaction/policy", "interaction/analysis"},
 	"internal/testkit":       {},
 	"internal/layers":        {},
 }
 
 // Pure lists the packages that are slices in, slices out: no files, no network, no logging, no clock and no goroutines, so
 // that whoever calls them decides about all of these.
-var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy"}
+var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy",
+	"interaction/csat"}
