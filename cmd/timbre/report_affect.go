@@ -42,8 +42,8 @@ func (p *page) courseRow(s strip, points []interaction.AffectPoint, value func(i
 	cells := blank(s.n)
 	for i := range cells {
 		if weight[i] > 0 {
-			n := float64(len(p.g.levels)) // of equal steps
-			cells[i] = p.g.levels[int(min(max(sum[i]/weight[i]*n, 0), n-1))]
+			level := int(sum[i] / weight[i] * float64(len(p.g.levels)))
+			cells[i] = p.g.levels[min(max(level, 0), len(p.g.levels)-1)]
 		}
 	}
 	return cells

@@ -43,7 +43,7 @@ func (d *drawing) course(top int) {
 	d.put(`<g><title>Course of the customer's expressed emotion</title>`)
 	d.put(`<rect x="%d" y="%d" width="%.1f" height="%d" fill="#f8fafc" fill-opacity="0.6" stroke="%s"/>`, svgLeft, top, d.plot, svgCourse, lineColour)
 	d.put(`<text x="24" y="%d" font-size="15" font-weight="bold" fill="%s">Course</text>`, top+24, customerColour)
-	for i, s := range []string{"customer's voice,", "probabilities of a", "signal, with 95 %"} {
+	for i, s := range []string{"of the signal in", "the customer's", "voice, with 95 %"} {
 		d.put(`<text x="24" y="%d" font-size="11" fill="%s">%s</text>`, top+41+i*14, fainterColour, s)
 	}
 	y := func(v float64) float64 { return float64(top) + 6 + (svgCourse-12)*(1-min(max(v, 0), 1)) }

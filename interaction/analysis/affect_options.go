@@ -24,8 +24,9 @@ type NoiseOptions struct {
 	FloorSD   float64 // what more speech in one segment does not average out; default 0.08
 }
 
-// ExperienceOptions say what is an escalation, a recovery and a cold end. The defaults are set for few false alarms:
-// TestFalseAlarmsOnNeutralCalls states the figure and the calls it is measured on.
+// ExperienceOptions say what is an escalation, a recovery and a cold end. The defaults are set for few false alarms, at the price of
+// a third of the true ones: TestFalseAlarmsOnNeutralCalls and TestAngryCallsAreFound state the figures and the simulated calls
+// that they are measured on. Natural calls may be worse.
 type ExperienceOptions struct {
 	WindowMs    int64   // longest stretch before and after the change, and longest time between them; default 60000
 	SpeechMs    int64   // least speech in either stretch; default 12000
