@@ -80,11 +80,12 @@ func (m *ordinal) term(y int, eta float64) (logP, da, db, daa, dab, dbb float64)
 
 // objective returns the penalised negative log-likelihood with its gradient and Hessian.
 func (m *ordinal) objective(points []point, penalty float64) (loss float64, grad *mat.VecDense, hess *mat.SymDense) {
-	grad, hess = mat.NewVecDense(params, nil), mat.NewSymDense(params, nil)
+	var g [params]float64
+	var h [params][params]float64 // the upper triangle
 	for i, w := range m.weight {
 		loss += penalty / 2 * w * w
-		grad.SetVec(cuts+i, penalty*w)
-		hess.SetSym(cuts+i, cuts+i, penalty)
+		g[cuts+i] = penalty * w
+		h[cuts+i][cuts+i] = penalty
 	}
 	var va, vb [params]float64 // derivatives of the thresholds less eta by the parameters
 	for _, pt := range points {
@@ -105,11 +106,17 @@ func (m *ordinal) objective(points []point, penalty float64) (loss float64, grad
 		logP, da, db, daa, dab, dbb := m.term(pt.answer, eta)
 		loss -= pt.count * logP
 		for i := range params {
-			grad.SetVec(i, grad.AtVec(i)-pt.count*(da*va[i]+db*vb[i]))
+			g[i] -= pt.count * (da*va[i] + db*vb[i])
+			a, b := pt.count*(daa*va[i]+dab*vb[i]), pt.count*(dab*va[i]+dbb*vb[i])
 			for j := i; j < params; j++ {
-				h := daa*va[i]*va[j] + dab*(va[i]*vb[j]+vb[i]*va[j]) + dbb*vb[i]*vb[j]
-				hess.SetSym(i, j, hess.At(i, j)-pt.count*h)
+				h[i][j] -= a*va[j] + b*vb[j]
 			}
+		}
+	}
+	grad, hess = mat.NewVecDense(params, g[:]), mat.NewSymDense(params, nil)
+	for i := range params {
+		for j := i; j < params; j++ {
+			hess.SetSym(i, j, h[i][j])
 		}
 	}
 	return loss, grad, hess
