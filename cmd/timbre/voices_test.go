@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -191,4 +192,11 @@ func handCalibration(t testing.TB, version string) string {
 		t.Fatal(err)
 	}
 	return writeText(t, "calibration.json", string(b))
+}
+
+func near(t *testing.T, what string, got, want, tolerance float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tolerance) {
+		t.Errorf("%s: %g, want %g within %g", what, got, want, tolerance)
+	}
 }
