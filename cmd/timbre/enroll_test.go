@@ -259,6 +259,11 @@ func TestOptedOutIsNeitherEnrolledNorCompared(t *testing.T) {
 	if v := b.verify("anna", clip(t, "voice_female_en_16k.wav")); v.Decision != "opted_out" || v.LLR != nil || v.NetSpeechMs != 0 {
 		t.Errorf("%+v, want opted_out and nothing measured", v)
 	}
+	var r identified
+	out := wantExit(t, exitDone, b.args("identify", append([]string{"--json", clip(t, "voice_female_en_16k.wav")}, b.judge...)...))
+	if err := json.Unmarshal([]byte(out), &r); err != nil || r.Entries != 0 || len(r.Nearest) != 0 {
+		t.Errorf("a search compares with %d entries, error %v, want none: she opted out", r.Entries, err)
+	}
 }
 
 func TestLockedAndExpired(t *testing.T) {

@@ -82,14 +82,17 @@ def resemblyzer(folder):
     return eer([float(known[e] @ known[t]) for _, e, t in trials], [kind == "target" for kind, _, _ in trials]), seconds, spent, silent
 
 
-def accuracy(a, audio):
-    print(f"{'trials':<18}{'ours EER %':<26}{'Resemblyzer EER %':<20}{'ours x_realtime':<18}{'Resemblyzer x_realtime':<24}speech s")
+def accuracy(a, audio, pin):
+    wholes = {}
     for name, listed, args in LISTS:
         path = os.path.join(a.data, "dev", listed + ".trials")
-        if not os.path.exists(path):
-            continue
-        folder = os.path.join(OUT, name.replace(" ", "-"))
-        whole = ours(a, path, audio, "--degrade", "phone", "--speech", folder, *args)
+        if os.path.exists(path):
+            folder = os.path.join(OUT, name.replace(" ", "-"))
+            wholes[name] = folder, ours(a, path, audio, "--degrade", "phone", "--speech", folder, *args)
+            print(f"{name}: heard", file=sys.stderr)
+    pin()
+    print(f"{'trials':<18}{'ours EER %':<26}{'Resemblyzer EER %':<20}{'ours x_realtime':<18}{'Resemblyzer x_realtime':<24}speech s")
+    for name, (folder, whole) in wholes.items():
         fast = ours(a, os.path.join(folder, "trials"), folder, GOMAXPROCS="1")
         theirs, seconds, spent, silent = resemblyzer(folder)
         span = whole["confidence_intervals"]["eer"]
@@ -146,9 +149,12 @@ def main():
     from verification import lay_out
 
     audio = lay_out(a.data, "build/speech")
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {a.core if a.core >= 0 else max(os.sched_getaffinity(0))})
-    accuracy(a, audio)
+
+    def pin():
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {a.core if a.core >= 0 else max(os.sched_getaffinity(0))})
+
+    accuracy(a, audio, pin)
     reference(a)
 
 
