@@ -249,6 +249,9 @@ func (e *enroller) hear(ctx context.Context, job enrolJob, bar *progress) (*enro
 		if err != nil {
 			return nil, err
 		}
+		for _, w := range h.warnings {
+			e.log.Warn(w, "file", file.path)
+		}
 		speech = append(speech, h.speech)
 		r.Recordings = append(r.Recordings, enrolledFile{File: file.path, Codec: h.codec})
 	}

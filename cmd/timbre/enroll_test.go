@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/timbre-voice/timbre/internal/degrade"
+	"github.com/timbre-voice/timbre/internal/testkit"
 	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/store"
 	"github.com/timbre-voice/timbre/voiceprint"
@@ -200,6 +201,20 @@ func TestEnrolRefuses(t *testing.T) {
 	if out := wantExit(t, exitDone, append([]string{"speakers", "list", "--json"}, b.store()...)); out != "" {
 		t.Errorf("somebody was enrolled: %s", out)
 	}
+}
+
+func TestEnrolTellsWhatIsWrongWithAFile(t *testing.T) {
+	b := newBank(t)
+	whole := testkit.Read(t, clip(t, "voice_female_en_8k.wav"))
+	cut := filepath.Join(t.TempDir(), "cut.wav")
+	if err := os.WriteFile(cut, whole[:len(whole)-3001], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	wantExit(t, exitDone, b.args("enroll", "--speaker", "anna", "--consent", "c", "--min-speech", "2", cut), "level=WARN", cut)
+	if v := b.verify("anna", clip(t, "voice_female_en_8k.wav")); v.LLR == nil {
+		t.Errorf("%+v, want an LLR: what could be read was enrolled", v)
+	}
+	wantExit(t, exitFailed, b.args("enroll", "--speaker", "bert", "--consent", "c", "--min-speech", "2", clip(t, "float32_nan_and_inf.wav")), "no_speech")
 }
 
 func TestEnrolFindsDuplicates(t *testing.T) {

@@ -93,7 +93,12 @@ def accuracy(a, audio, pin):
     pin()
     print(f"{'trials':<18}{'ours EER %':<26}{'Resemblyzer EER %':<20}{'ours x_realtime':<18}{'Resemblyzer x_realtime':<24}speech s")
     for name, (folder, whole) in wholes.items():
-        fast = ours(a, os.path.join(folder, "trials"), folder, GOMAXPROCS="1")
+        scores = os.path.join(folder, "scores")
+        fast = ours(a, os.path.join(folder, "trials"), folder, "--scores", scores, GOMAXPROCS="1")
+        rows = [line.split() for line in open(scores)]
+        check = eer([float(r[3]) for r in rows if r[3] != "NaN"], [r[0] == "target" for r in rows if r[3] != "NaN"])
+        if abs(check - fast["eer"]) > 1e-4:  # scores are written with six decimals: ties may break
+            sys.exit(f"{name}: EER {check} here, {fast['eer']} in timbre: the two are not the same figure")
         theirs, seconds, spent, silent = resemblyzer(folder)
         span = whole["confidence_intervals"]["eer"]
         mine = f"{100 * whole['eer']:.2f} [{100 * span[0]:.2f}, {100 * span[1]:.2f}]" if span else f"{100 * whole['eer']:.2f}"
