@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/timbre-voice/timbre/interaction"
 )
 
 //go:embed migrations/*.sql
@@ -23,6 +25,9 @@ type Options struct {
 	DSN string
 	// Now is the clock that stamps rows; required. It is asked with microsecond precision.
 	Now func() time.Time
+	// Event makes the outbox row of a record that was saved; an empty kind makes none. It runs inside the transaction and may be
+	// called more than once for one save. nil: a row of kind interaction_saved with id, revision and state.
+	Event func(*interaction.Interaction) (kind string, body []byte, err error)
 	// Conns bounds the open connections: of PostgreSQL altogether, of SQLite the readers, beside the one writer. 0: 8.
 	Conns int
 }
@@ -31,7 +36,8 @@ type Options struct {
 // all of them; everything that belongs to a tenant is a method of Tenant. Safe for concurrent use.
 type Store struct {
 	engine
-	now func() time.Time
+	now   func() time.Time
+	event func(*interaction.Interaction) (kind string, body []byte, err error)
 }
 
 // engine is what differs between the databases.
@@ -68,7 +74,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{engine: e, now: o.Now}
+	s := &Store{engine: e, now: o.Now, event: o.Event}
+	if s.event == nil {
+		s.event = defaultEvent
+	}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
