@@ -29,7 +29,7 @@ func multiply(tb testing.TB, w *world, n int) {
 		"interactions": {"id": "'c' || i", "at": at, "started_at": at, "queue": "'queue-' || (i % 20)", "agent_id": "'agent-' || (i % 200)",
 			"customer_id": fmt.Sprintf("'customer-' || (i %% %d)", customers), "contact_id": "'contact-' || i",
 			"decision": "CASE WHEN i % 50 = 0 THEN 'not_authenticated' ELSE 'authenticated' END",
-			"severity": "CASE WHEN i % 100 = 0 THEN 3 ELSE 0 END", "anger": "(i * 7919 % 1000) / 1000.0", "duration_ms": "i * 31 % 600000"},
+			"severity": "CASE WHEN i % 100 = 0 THEN 3 ELSE 0 END", "anger": "(i * 7919 % 1000) / 1000.0", "anger_peak": "(i * 7907 % 1000) / 1000.0", "duration_ms": "i * 31 % 600000"},
 		"records":      {"interaction_id": "'c' || i"},
 		"participants": {"interaction_id": "'c' || i"},
 		"segments":     {"interaction_id": "'c' || i"},
@@ -83,7 +83,8 @@ var pages = []struct {
 	{"emotion_share", Query{Emotion: "angry", EmotionShare: Range{Min: ptr(0.9)}}, "emotions_by_label"},
 	{"metric_range", Query{Metrics: map[string]Range{"anger": {Min: ptr(0.95)}}}, "interactions_by_time"},
 	{"metric_found_nowhere", Query{Metrics: map[string]Range{"anger": {Min: ptr(5.0)}}}, ""},
-	{"sorted_by_metric", Query{Sort: "anger"}, ""},
+	{"sorted_by_anger_peak", Query{Sort: "anger_peak"}, "interactions_by_anger_peak"},
+	{"sorted_by_another_metric", Query{Sort: "pace_agent"}, ""},
 }
 
 // explained returns how the engine means to run a page.
