@@ -15,16 +15,20 @@ var Allowed = map[string][]string{
 	"engine/vad":             {"engine", "engine/nn", "engine/timeline"},
 	"models":                 {"engine/nn"},
 	"voiceprint/eval":        {},
+	"voiceprint":             {"engine", "engine/audio", "engine/nn", "engine/timeline", "engine/vad", "models", "voiceprint/eval"},
 	"interaction":            {},
 	"interaction/policy":     {"interaction"},
-	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
+	"interaction/csat":       {"interaction"},
+	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/csat", "interaction/policy"},
 	"server/store":           {"interaction"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
-	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
+	"server/identity":        {},
+	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "interaction", "interaction/csat", "interaction/policy", "interaction/analysis", "server/identity", "server/store", "internal/degrade"},
 	"internal/testkit":       {},
+	"internal/degrade":       {"engine/audio"},
 	"internal/layers":        {},
 }
 
 // Pure lists the packages that are slices in, slices out: no files, no network, no logging, no clock and no goroutines, so
 // that whoever calls them decides about all of these.
-var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy"}
+var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint", "voiceprint/eval", "interaction", "interaction/csat", "interaction/policy", "internal/degrade"}
