@@ -120,7 +120,7 @@ func TestIDsSortByTheirTime(t *testing.T) {
 	if !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != 100 || len(ids[0]) != 26 {
 		t.Errorf("%v: want 100 ids of 26 characters in order", ids)
 	}
-	if NewID(epoch) == NewID(epoch) {
+	if a, b := NewID(epoch), NewID(epoch); a == b {
 		t.Error("two ids of one time are the same")
 	}
 }
