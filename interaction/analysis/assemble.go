@@ -48,6 +48,7 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 		for _, snd := range c.sounds {
 			r.Sounds = append(r.Sounds, snd.record)
 		}
+		r.Sounds = append(r.Sounds, c.toldDigits(ms(total))...)
 		r.NotComputed = append(r.NotComputed, s.absent(c)...)
 		tracks[i] = c.track()
 		tracks[i].Hold = tracks[i].Hold.Union(s.holds(total))

@@ -42,6 +42,7 @@ type channel struct {
 
 	segments []segment
 	sounds   []sound
+	digits   []digit // that the platform told
 	gaps     []interaction.Gap
 	power    float64 // sum of squares over the speech
 }
