@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/timbre-voice/timbre/interaction"
 )
 
 // BusOptions bounds the rings of a bus.
@@ -76,11 +78,11 @@ func (b *Bus) send() {
 
 // Publish sends e to whoever listens. It never waits: when more than BusOptions.Outgoing events wait the oldest is lost, and the
 // gap in seq shows it. e is written out before Publish returns, so the caller may go on to change it.
-func (b *Bus) Publish(e Event) error {
+func (b *Bus) Publish(e interaction.Event) error {
 	if e.Tenant == "" || e.CallID == "" || !slices.Contains(kinds, e.Type) {
 		return fmt.Errorf("events: publish: tenant %q, call %q, type %q: want a tenant, a call and one of %v", e.Tenant, e.CallID, e.Type, kinds)
 	}
-	e.Version = Version
+	e.Version = interaction.EventVersion
 	body, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("events: publish %s: %w", e.Type, err)
@@ -137,7 +139,7 @@ func (b *Bus) Subscribe(f Filter) (*Subscription, error) {
 	queue, agent := encode(f.Queue), encode(f.AgentID)
 	// One subscription for all kinds keeps the order of the events.
 	n, err := b.conn.Subscribe(subject(f.Tenant)+call+".*", func(m *nats.Msg) {
-		kind := Kind(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:])
+		kind := interaction.EventKind(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:])
 		switch {
 		case len(f.Kinds) > 0 && !slices.Contains(f.Kinds, kind):
 		case queue != "" && m.Header.Get(headerQueue) != queue:

@@ -26,7 +26,7 @@ func subscribe(t *testing.T, b *Bus, f Filter) *Subscription {
 	return s
 }
 
-func publish(t *testing.T, b *Bus, list ...Event) {
+func publish(t *testing.T, b *Bus, list ...interaction.Event) {
 	t.Helper()
 	for _, e := range list {
 		if err := b.Publish(e); err != nil {
@@ -44,12 +44,12 @@ func read(t *testing.T, s *Subscription) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var e Event
+		var e interaction.Event
 		if err := json.Unmarshal(body, &e); err != nil {
 			t.Fatal(err)
 		}
-		if e.Version != Version {
-			t.Errorf("version %q, want %q", e.Version, Version)
+		if e.Version != interaction.EventVersion {
+			t.Errorf("version %q, want %q", e.Version, interaction.EventVersion)
 		}
 		if e.Message == "end" {
 			return out
@@ -62,12 +62,12 @@ func TestBusFilters(t *testing.T) {
 	onBoth(t, func(t *testing.T, broker *Broker) {
 		b := bus(t, broker, BusOptions{})
 		wild := "b.*.> ü"
-		sent := []Event{
-			{Tenant: "x", CallID: "a", Type: KindSessionStarted, Seq: 1, Queue: "sales", AgentID: "ann"},
-			{Tenant: "x", CallID: wild, Type: KindSegment, Seq: 1, Queue: "billing", AgentID: "bob"},
-			{Tenant: "y", CallID: "a", Type: KindAlert, Seq: 1},
-			{Tenant: "x", CallID: "a", Type: KindSegment, Seq: 2, Queue: "sales", AgentID: "ann"},
-			{Tenant: "x", CallID: "a", Type: KindAlert, Seq: 3, Queue: "sales", AgentID: "bob"},
+		sent := []interaction.Event{
+			{Tenant: "x", CallID: "a", Type: interaction.EventSessionStarted, Seq: 1, Queue: "sales", AgentID: "ann"},
+			{Tenant: "x", CallID: wild, Type: interaction.EventSegment, Seq: 1, Queue: "billing", AgentID: "bob"},
+			{Tenant: "y", CallID: "a", Type: interaction.EventAlert, Seq: 1},
+			{Tenant: "x", CallID: "a", Type: interaction.EventSegment, Seq: 2, Queue: "sales", AgentID: "ann"},
+			{Tenant: "x", CallID: "a", Type: interaction.EventAlert, Seq: 3, Queue: "sales", AgentID: "bob"},
 		}
 		for name, c := range map[string]struct {
 			f    Filter
@@ -80,12 +80,12 @@ func TestBusFilters(t *testing.T) {
 			"call_is_text":   {Filter{Tenant: "x", CallID: wild}, []string{wild + "1"}},
 			"queue":          {Filter{Tenant: "x", Queue: "billing"}, []string{wild + "1"}},
 			"agent":          {Filter{Tenant: "x", AgentID: "bob"}, []string{wild + "1", "a3"}},
-			"kinds":          {Filter{Tenant: "x", Kinds: []Kind{KindAlert, KindSegment}}, []string{wild + "1", "a2", "a3"}},
-			"all_at_once":    {Filter{Tenant: "x", CallID: "a", Queue: "sales", AgentID: "bob", Kinds: []Kind{KindAlert}}, []string{"a3"}},
+			"kinds":          {Filter{Tenant: "x", Kinds: []interaction.EventKind{interaction.EventAlert, interaction.EventSegment}}, []string{wild + "1", "a2", "a3"}},
+			"all_at_once":    {Filter{Tenant: "x", CallID: "a", Queue: "sales", AgentID: "bob", Kinds: []interaction.EventKind{interaction.EventAlert}}, []string{"a3"}},
 		} {
 			t.Run(name, func(t *testing.T) {
 				s := subscribe(t, b, c.f)
-				end := Event{Tenant: c.f.Tenant, CallID: "end", Type: KindError, Queue: c.f.Queue, AgentID: c.f.AgentID, Message: "end"}
+				end := interaction.Event{Tenant: c.f.Tenant, CallID: "end", Type: interaction.EventError, Queue: c.f.Queue, AgentID: c.f.AgentID, Message: "end"}
 				if c.f.CallID != "" {
 					end.CallID = c.f.CallID
 				}
@@ -108,9 +108,9 @@ func TestSlowSubscriberIsToldWhatItLost(t *testing.T) {
 	const n = 200
 	var got int64
 	for seq := int64(1); seq <= n; seq++ {
-		publish(t, b, Event{Tenant: "x", CallID: "c", Type: KindProgress, Seq: seq})
+		publish(t, b, interaction.Event{Tenant: "x", CallID: "c", Type: interaction.EventProgress, Seq: seq})
 		body, lost, err := fast.Next(soon(t))
-		var e Event
+		var e interaction.Event
 		if err != nil || lost != 0 || json.Unmarshal(body, &e) != nil || e.Seq != seq {
 			t.Fatalf("the fast subscriber got %s, %d lost, %v; want seq %d", body, lost, err, seq)
 		}
@@ -119,7 +119,7 @@ func TestSlowSubscriberIsToldWhatItLost(t *testing.T) {
 	var seq, told int64
 	for seq < n {
 		body, lost, err := slow.Next(soon(t))
-		var e Event
+		var e interaction.Event
 		if err != nil || json.Unmarshal(body, &e) != nil {
 			t.Fatal(string(body), err)
 		}
@@ -138,15 +138,15 @@ func TestSlowSubscriberIsToldWhatItLost(t *testing.T) {
 
 func TestPublishRefuses(t *testing.T) {
 	b := bus(t, start(t, BrokerOptions{Dir: t.TempDir()}), BusOptions{})
-	for name, e := range map[string]Event{
-		"no_tenant": {CallID: "c", Type: KindAlert}, "no_call": {Tenant: "x", Type: KindAlert}, "no_type": {Tenant: "x", CallID: "c"},
+	for name, e := range map[string]interaction.Event{
+		"no_tenant": {CallID: "c", Type: interaction.EventAlert}, "no_call": {Tenant: "x", Type: interaction.EventAlert}, "no_type": {Tenant: "x", CallID: "c"},
 		"unknown_type": {Tenant: "x", CallID: "c", Type: "a.b"},
 	} {
 		if err := b.Publish(e); err == nil || !strings.HasPrefix(err.Error(), "events: publish: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for name, f := range map[string]Filter{"no_tenant": {}, "unknown_kind": {Tenant: "x", Kinds: []Kind{"*"}}} {
+	for name, f := range map[string]Filter{"no_tenant": {}, "unknown_kind": {Tenant: "x", Kinds: []interaction.EventKind{"*"}}} {
 		if _, err := b.Subscribe(f); err == nil || !strings.HasPrefix(err.Error(), "events: subscribe: ") {
 			t.Errorf("subscribe, %s: %v", name, err)
 		}
@@ -160,9 +160,9 @@ func TestRecordTooLargeForAnEventIsLeftOut(t *testing.T) {
 	for range 20000 {
 		r.Marks = append(r.Marks, interaction.Mark{Kind: "ivr", Detail: "one of very many that the platform told"})
 	}
-	publish(t, b, Event{Tenant: "x", CallID: "c", Type: KindSummary, Record: r})
+	publish(t, b, interaction.Event{Tenant: "x", CallID: "c", Type: interaction.EventSummary, Record: r})
 	body, _, err := s.Next(soon(t))
-	var e Event
+	var e interaction.Event
 	if err != nil || json.Unmarshal(body, &e) != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestPublishNeverWaits(t *testing.T) {
 	b := NewBus(broker.Conn(), BusOptions{Outgoing: 4})
 	broker.Conn().Close()
 	for range 100 {
-		publish(t, b, Event{Tenant: "x", CallID: "c", Type: KindProgress})
+		publish(t, b, interaction.Event{Tenant: "x", CallID: "c", Type: interaction.EventProgress})
 	}
 	b.Close()
 	if s := b.Stats(); s.LostOutgoing != 100 || s.Published != 0 {

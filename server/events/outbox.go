@@ -8,13 +8,15 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/timbre-voice/timbre/interaction"
 )
 
 // OutboxRow is one event that the store wrote in the transaction of what it tells.
 type OutboxRow struct {
 	ID     int64
 	Tenant string
-	Kind   Kind
+	Kind   interaction.EventKind
 	CallID string
 	Body   json.RawMessage // an Event
 }
@@ -130,7 +132,7 @@ func (r *Relay) enqueue(ctx context.Context, row OutboxRow) error {
 
 // withoutRecord returns an event without its record, which says so and keeps the contact, so that the receiver can fetch the rest.
 func withoutRecord(body []byte) ([]byte, error) {
-	var e Event
+	var e interaction.Event
 	if err := json.Unmarshal(body, &e); err != nil {
 		return nil, err
 	}
@@ -145,7 +147,7 @@ func withoutRecord(body []byte) ([]byte, error) {
 
 // Enqueue puts one delivery of body for every webhook of the tenant that wants kind. id names the event: the same id twice within
 // the queue's memory is delivered once.
-func Enqueue(ctx context.Context, q Queue, hooks Webhooks, tenant string, kind Kind, id string, body json.RawMessage) error {
+func Enqueue(ctx context.Context, q Queue, hooks Webhooks, tenant string, kind interaction.EventKind, id string, body json.RawMessage) error {
 	list, err := hooks.Webhooks(ctx, tenant)
 	if err != nil {
 		return fmt.Errorf("events: webhooks of %s: %w", tenant, err)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/timbre-voice/timbre/interaction"
 )
 
 // SocketOptions says who may listen and for how long.
@@ -93,7 +95,7 @@ func (s *Socket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := Filter{Tenant: tenant, CallID: r.PathValue("id"), Queue: q.Get("queue"), AgentID: q.Get("agent")}
 	for _, list := range q["kind"] {
 		for k := range strings.SplitSeq(list, ",") {
-			f.Kinds = append(f.Kinds, Kind(strings.TrimSpace(k)))
+			f.Kinds = append(f.Kinds, interaction.EventKind(strings.TrimSpace(k)))
 		}
 	}
 	select {
@@ -167,7 +169,7 @@ func (s *Socket) serve(ctx context.Context, conn *websocket.Conn, sub *Subscript
 			return
 		}
 		if lost > 0 {
-			told, err := json.Marshal(lostEvent{KindLost, Version, lost})
+			told, err := json.Marshal(lostEvent{interaction.EventLost, interaction.EventVersion, lost})
 			if err != nil || s.write(conn, told) != nil {
 				return
 			}
@@ -183,12 +185,12 @@ func (s *Socket) serve(ctx context.Context, conn *websocket.Conn, sub *Subscript
 }
 
 // lastOfCall begins the last event of a call; the type stands first in an event.
-var lastOfCall = []byte(`{"type":"` + KindSessionEnded + `"`)
+var lastOfCall = []byte(`{"type":"` + interaction.EventSessionEnded + `"`)
 
 type lostEvent struct {
-	Type    Kind   `json:"type"`
-	Version string `json:"version"`
-	Count   int64  `json:"count"`
+	Type    interaction.EventKind `json:"type"`
+	Version string                `json:"version"`
+	Count   int64                 `json:"count"`
 }
 
 // ping asks for a sign of life however busy the stream is.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/timbre-voice/timbre/interaction"
 )
 
 // socketServer serves a bus under the routes of the product; the tenant is what the query's key says.
@@ -51,9 +53,9 @@ func dial(t *testing.T, url string, header http.Header) *websocket.Conn {
 	return c
 }
 
-func nextEvent(t *testing.T, c *websocket.Conn) Event {
+func nextEvent(t *testing.T, c *websocket.Conn) interaction.Event {
 	t.Helper()
-	var e Event
+	var e interaction.Event
 	if err := c.ReadJSON(&e); err != nil {
 		t.Fatal(err)
 	}
@@ -82,26 +84,26 @@ func TestSocket(t *testing.T) {
 		t.Fatal("write")
 	}
 	publish(t, b,
-		Event{Tenant: "y", CallID: "c.1", Type: KindAlert, Seq: 1},
-		Event{Tenant: "x", CallID: "c.2", Type: KindAlert, Seq: 1},
-		Event{Tenant: "x", CallID: "c.1", Type: KindMark, Seq: 1, Queue: "sales"},
-		Event{Tenant: "x", CallID: "c.1", Type: KindSessionEnded, Seq: 2, Queue: "sales"},
+		interaction.Event{Tenant: "y", CallID: "c.1", Type: interaction.EventAlert, Seq: 1},
+		interaction.Event{Tenant: "x", CallID: "c.2", Type: interaction.EventAlert, Seq: 1},
+		interaction.Event{Tenant: "x", CallID: "c.1", Type: interaction.EventMark, Seq: 1, Queue: "sales"},
+		interaction.Event{Tenant: "x", CallID: "c.1", Type: interaction.EventSessionEnded, Seq: 2, Queue: "sales"},
 	)
 	for i, want := range []string{"alert c.2", "mark c.1", "session_ended c.1"} {
 		if e := nextEvent(t, all); string(e.Type)+" "+e.CallID != want {
 			t.Errorf("event %d of all: %s %s, want %s", i, e.Type, e.CallID, want)
 		}
 	}
-	if e := nextEvent(t, one); e.Type != KindMark {
+	if e := nextEvent(t, one); e.Type != interaction.EventMark {
 		t.Errorf("the call's first event: %+v", e)
 	}
-	if e := nextEvent(t, one); e.Type != KindSessionEnded {
+	if e := nextEvent(t, one); e.Type != interaction.EventSessionEnded {
 		t.Errorf("the call's last event: %+v", e)
 	}
 	if code := closedWith(t, one); code != websocket.CloseNormalClosure {
 		t.Errorf("after the call the socket closes with %d, want 1000", code)
 	}
-	if e := nextEvent(t, alerts); e.Type != KindMark {
+	if e := nextEvent(t, alerts); e.Type != interaction.EventMark {
 		t.Errorf("the filtered subscriber's event: %+v", e)
 	}
 	pinged := make(chan struct{}, 1)
@@ -132,25 +134,25 @@ func TestSocketSaysWhatWasLost(t *testing.T) {
 	const n = 3000
 	filler := strings.Repeat("x", 8<<10)
 	for seq := int64(1); seq <= n; seq++ {
-		publish(t, b, Event{Tenant: "x", CallID: "c", Type: KindProgress, Seq: seq, Message: filler})
+		publish(t, b, interaction.Event{Tenant: "x", CallID: "c", Type: interaction.EventProgress, Seq: seq, Message: filler})
 	}
-	publish(t, b, Event{Tenant: "x", CallID: "c", Type: KindError, Seq: n + 1})
+	publish(t, b, interaction.Event{Tenant: "x", CallID: "c", Type: interaction.EventError, Seq: n + 1})
 	var got, lost int64
 	for {
 		_, body, err := c.ReadMessage()
 		if err != nil {
 			t.Fatal(err)
 		}
-		var e Event
+		var e interaction.Event
 		if err := json.Unmarshal(body, &e); err != nil {
 			t.Fatal(err)
 		}
-		if e.Type == KindLost {
+		if e.Type == interaction.EventLost {
 			lost += e.Count
 			continue
 		}
 		got++
-		if e.Type == KindError {
+		if e.Type == interaction.EventError {
 			break
 		}
 	}

@@ -16,15 +16,17 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/timbre-voice/timbre/interaction"
 )
 
 // Webhook is one receiver of deliveries, named by whoever administers the server.
 type Webhook struct {
 	ID      string // its own among the tenant's
 	Tenant  string
-	URL     string   // http or https, without user and password
-	Secrets []string // one, or two while one replaces the other; each of at least 16 bytes
-	Kinds   []Kind   // of events; empty: all that are delivered
+	URL     string                  // http or https, without user and password
+	Secrets []string                // one, or two while one replaces the other; each of at least 16 bytes
+	Kinds   []interaction.EventKind // of events; empty: all that are delivered
 }
 
 // Validate lists everything that is wrong with w.
@@ -59,7 +61,7 @@ func (w Webhook) Validate() error {
 }
 
 // delivered is what webhooks can carry. Read only.
-var delivered = []Kind{KindSummary, KindAlert}
+var delivered = []interaction.EventKind{interaction.EventSummary, interaction.EventAlert}
 
 // Webhooks finds the receivers of a tenant.
 type Webhooks interface {
@@ -82,10 +84,10 @@ func (s StaticWebhooks) Webhooks(_ context.Context, tenant string) ([]Webhook, e
 
 // delivery is the body of a queued task: which receiver gets what. The secret is looked up when it is sent, and never queued.
 type delivery struct {
-	Tenant  string          `json:"tenant"`
-	Webhook string          `json:"webhook"`
-	Kind    Kind            `json:"kind"`
-	Body    json.RawMessage `json:"body"`
+	Tenant  string                `json:"tenant"`
+	Webhook string                `json:"webhook"`
+	Kind    interaction.EventKind `json:"kind"`
+	Body    json.RawMessage       `json:"body"`
 }
 
 // DelivererOptions bounds a deliverer.

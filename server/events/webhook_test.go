@@ -75,7 +75,7 @@ func TestDeliveryIsSignedAndTriedAgain(t *testing.T) {
 		q := queue(t, b, time.Millisecond, time.Millisecond, time.Millisecond)
 		url, got := receiver(t, 500, http.StatusFound, http.StatusTooManyRequests, 204)
 		hook := Webhook{ID: "w", Tenant: "x", URL: url, Secrets: []string{"another secret, the new one", testSecret}}
-		if err := Enqueue(t.Context(), q, StaticWebhooks{hook}, "x", KindAlert, "17", json.RawMessage(`{"type":"alert"}`)); err != nil {
+		if err := Enqueue(t.Context(), q, StaticWebhooks{hook}, "x", interaction.EventAlert, "17", json.RawMessage(`{"type":"alert"}`)); err != nil {
 			t.Fatal(err)
 		}
 		deliverer(t, q, hook)
@@ -109,7 +109,7 @@ func TestDeliveryIsGivenUp(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			q := queue(t, start(t, BrokerOptions{Dir: t.TempDir()}), time.Hour)
 			asked := Webhook{ID: "w", Tenant: "x"}
-			if err := Enqueue(t.Context(), q, StaticWebhooks{asked}, "x", KindAlert, "1", json.RawMessage(`{}`)); err != nil {
+			if err := Enqueue(t.Context(), q, StaticWebhooks{asked}, "x", interaction.EventAlert, "1", json.RawMessage(`{}`)); err != nil {
 				t.Fatal(err)
 			}
 			deliverer(t, q, c.hook)
@@ -129,7 +129,7 @@ func TestDeliveryIsGivenUp(t *testing.T) {
 }
 
 func TestWebhookValidate(t *testing.T) {
-	good := Webhook{ID: "w", Tenant: "x", URL: "https://crm.example/hook", Secrets: []string{testSecret}, Kinds: []Kind{KindSummary}}
+	good := Webhook{ID: "w", Tenant: "x", URL: "https://crm.example/hook", Secrets: []string{testSecret}, Kinds: []interaction.EventKind{interaction.EventSummary}}
 	if err := good.Validate(); err != nil {
 		t.Error(err)
 	}
@@ -143,7 +143,7 @@ func TestWebhookValidate(t *testing.T) {
 		"bad_url":        {func(w *Webhook) { w.URL = "http://[" }, "webhook w: "},
 		"no_secret":      {func(w *Webhook) { w.Secrets = nil }, "0 secrets"},
 		"short_secret":   {func(w *Webhook) { w.Secrets = []string{"short"} }, "5 bytes, want at least 16"},
-		"kind_not_there": {func(w *Webhook) { w.Kinds = []Kind{KindSegment} }, `"segment", want one of`},
+		"kind_not_there": {func(w *Webhook) { w.Kinds = []interaction.EventKind{interaction.EventSegment} }, `"segment", want one of`},
 	} {
 		w := good
 		c.change(&w)
@@ -181,21 +181,21 @@ func (o *memoryOutbox) MarkPublished(_ context.Context, ids []int64) error {
 func TestRelay(t *testing.T) {
 	q := queue(t, start(t, BrokerOptions{Dir: t.TempDir()}))
 	hooks := StaticWebhooks{
-		{ID: "all", Tenant: "x"}, {ID: "alerts", Tenant: "x", Kinds: []Kind{KindAlert}}, {ID: "all", Tenant: "y"},
+		{ID: "all", Tenant: "x"}, {ID: "alerts", Tenant: "x", Kinds: []interaction.EventKind{interaction.EventAlert}}, {ID: "all", Tenant: "y"},
 	}
 	large := interaction.New()
 	large.Contact.ID, large.Contact.Tenant = "big", "x"
 	for range 20000 {
 		large.Marks = append(large.Marks, interaction.Mark{Kind: "ivr", Detail: "one of very many that the platform told"})
 	}
-	whole, err := json.Marshal(Event{Type: KindSummary, CallID: "big", Tenant: "x", Record: large})
+	whole, err := json.Marshal(interaction.Event{Type: interaction.EventSummary, CallID: "big", Tenant: "x", Record: large})
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := &memoryOutbox{broken: true, rows: []OutboxRow{
-		{ID: 1, Tenant: "x", Kind: KindSummary, Body: json.RawMessage(`{"n":1}`)}, {ID: 2, Tenant: "x", Kind: KindAlert, Body: json.RawMessage(`{"n":2}`)},
-		{ID: 3, Tenant: "y", Kind: KindAlert, Body: json.RawMessage(`{"n":3}`)}, {ID: 4, Tenant: "nobody", Kind: KindAlert, Body: json.RawMessage(`{}`)},
-		{ID: 5, Tenant: "x", Kind: KindSummary, CallID: "big", Body: whole},
+		{ID: 1, Tenant: "x", Kind: interaction.EventSummary, Body: json.RawMessage(`{"n":1}`)}, {ID: 2, Tenant: "x", Kind: interaction.EventAlert, Body: json.RawMessage(`{"n":2}`)},
+		{ID: 3, Tenant: "y", Kind: interaction.EventAlert, Body: json.RawMessage(`{"n":3}`)}, {ID: 4, Tenant: "nobody", Kind: interaction.EventAlert, Body: json.RawMessage(`{}`)},
+		{ID: 5, Tenant: "x", Kind: interaction.EventSummary, CallID: "big", Body: whole},
 	}}
 	r := NewRelay(o, q, hooks, RelayOptions{Batch: 3})
 	if _, err := r.move(t.Context()); err == nil {
@@ -228,7 +228,7 @@ func TestRelay(t *testing.T) {
 			t.Errorf("task %s: %q, want %q", id, got[id], body)
 		}
 	}
-	var big Event
+	var big interaction.Event
 	if err := json.Unmarshal([]byte(got["x/5/all"]), &big); err != nil || big.Record != nil || big.Contact.ID != "big" || !strings.Contains(big.Message, "fetch /v1/interactions/big") {
 		t.Errorf("the large record went out as %.300s, %v", got["x/5/all"], err)
 	}
