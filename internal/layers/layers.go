@@ -18,6 +18,7 @@ var Allowed = map[string][]string{
 	"interaction":            {},
 	"interaction/policy":     {"interaction"},
 	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
+	"server/api":             {"interaction"},
 	"server/events":          {"interaction"},
 	"server/events/rules":    {"interaction"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
