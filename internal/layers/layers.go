@@ -18,6 +18,8 @@ var Allowed = map[string][]string{
 	"interaction":            {},
 	"interaction/policy":     {"interaction"},
 	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
+	"server/ingest":          {"engine/audio", "interaction"},
+	"server/live":            {"interaction", "interaction/policy", "interaction/analysis", "server/ingest"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
 	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
 	"internal/testkit":       {},
