@@ -39,8 +39,9 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 			r.Contact.Media.Gaps = append(r.Contact.Media.Gaps, g)
 			r.Contact.Media.LostMs += g.EndMs - g.StartMs
 		}
+		floor, known := c.noiseFloor()
 		for _, seg := range c.segments {
-			seg.record.SNRdB = c.snr(seg.power)
+			seg.record.SNRdB = snrOver(seg.power, floor, known)
 			seg.record.ParticipantID = s.participantID(c, legs, seg.record.StartMs)
 			r.Segments = append(r.Segments, seg.record)
 			r.NotComputed = append(r.NotComputed, seg.absent...)

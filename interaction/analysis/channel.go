@@ -44,6 +44,7 @@ type channel struct {
 	sounds   []sound
 	digits   []digit // that the platform told
 	gaps     []interaction.Gap
+	gapEnd   int64   // where the last gap ends, at rate
 	power    float64 // sum of squares over the speech
 }
 
@@ -97,7 +98,12 @@ func (c *channel) write(x []float32) {
 // skip stands silence in for n samples that are not there and records the gap.
 func (c *channel) skip(n int64, reason string) {
 	at := func(t int64) int64 { return t * 1000 / int64(c.rate) }
-	c.gaps = append(c.gaps, interaction.Gap{Channel: c.index, StartMs: at(c.received), EndMs: at(c.received + n), Reason: reason})
+	if last := len(c.gaps) - 1; last >= 0 && c.gaps[last].Reason == reason && c.gapEnd == c.received {
+		c.gaps[last].EndMs = at(c.received + n) // one gap, however it was told
+	} else {
+		c.gaps = append(c.gaps, interaction.Gap{Channel: c.index, StartMs: at(c.received), EndMs: at(c.received + n), Reason: reason})
+	}
+	c.gapEnd = c.received + n
 	silence := make([]float32, min(n, pieceLen))
 	for n > 0 {
 		k := min(n, int64(len(silence)))
@@ -206,11 +212,16 @@ func (c *channel) noiseFloor() (float64, bool) {
 	return c.levels.noiseFloor(timeline.NewSet(busy...))
 }
 
-// snr returns the ratio, in dB, of speech with the given mean square to the noise floor under it; nil where no floor is known
-// or the speech does not stand out.
+// snr returns the ratio, in dB, of speech with the given mean square to the noise floor under it, as far as the call has come.
 func (c *channel) snr(power float64) *float64 {
 	floor, ok := c.noiseFloor()
-	if !ok {
+	return snrOver(power, floor, ok)
+}
+
+// snrOver returns the ratio, in dB, of speech with the given mean square to a noise floor in dBFS; nil where no floor is known, 0
+// where the speech does not stand out.
+func snrOver(power, floor float64, known bool) *float64 {
+	if !known {
 		return nil
 	}
 	noise := powerOf(floor)
