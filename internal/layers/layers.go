@@ -23,6 +23,7 @@ var Allowed = map[string][]string{
 	"server/events/rules":    {"interaction"},
 	"server/ingest":          {"engine/audio", "interaction"},
 	"server/live":            {"interaction", "interaction/policy", "interaction/analysis", "server/ingest"},
+	"server/store":           {"interaction"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
 	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
 	"internal/testkit":       {},
