@@ -63,15 +63,19 @@ type MadeKey struct {
 
 // Endpoint is one place where a platform delivers audio.
 type Endpoint struct {
-	Dialect   string            `json:"dialect" minLength:"1" maxLength:"32"`
-	Name      string            `json:"name" maxLength:"64" doc:"Behind the dialect in the path; empty: the dialect's own path."`
-	Secret    string            `json:"secret,omitempty" maxLength:"500" writeOnly:"true" doc:"The platform's signing secret."`
-	Token     string            `json:"token,omitempty" maxLength:"500" writeOnly:"true"`
-	APIKey    string            `json:"api_key,omitempty" maxLength:"500" writeOnly:"true" doc:"Of AudioHook."`
-	PublicURL string            `json:"public_url,omitempty" maxLength:"500" doc:"Scheme, host and port as the platform knows them."`
-	Roles     map[string]string `json:"roles,omitempty" doc:"agent or customer by the platform's name of the track."`
-	Policy    string            `json:"policy,omitempty" maxLength:"200"`
-	Results   bool              `json:"results,omitempty" doc:"Send results on the platform's own socket."`
+	Dialect      string            `json:"dialect" minLength:"1" maxLength:"32"`
+	Name         string            `json:"name" maxLength:"64" doc:"Behind the dialect in the path; empty: the dialect's own path."`
+	Secret       string            `json:"secret,omitempty" maxLength:"500" writeOnly:"true" doc:"The platform's signing secret."`
+	Token        string            `json:"token,omitempty" maxLength:"500" writeOnly:"true"`
+	APIKey       string            `json:"api_key,omitempty" maxLength:"500" writeOnly:"true" doc:"Of AudioHook."`
+	PublicURL    string            `json:"public_url,omitempty" maxLength:"500" doc:"Scheme, host and port as the platform knows them."`
+	Roles        map[string]string `json:"roles,omitempty" doc:"agent or customer by the platform's name of the track."`
+	Policy       string            `json:"policy,omitempty" maxLength:"200"`
+	Encoding     string            `json:"encoding,omitempty" maxLength:"32" doc:"Of dialects that do not tell."`
+	SampleRateHz int               `json:"sample_rate_hz,omitempty" minimum:"0" maximum:"192000" doc:"Of dialects that do not tell."`
+	Channels     int               `json:"channels,omitempty" minimum:"0" maximum:"32" doc:"Of dialects that do not tell."`
+	Results      bool              `json:"results,omitempty" doc:"Send results on the platform's own socket."`
+	Disabled     bool              `json:"disabled,omitempty"`
 }
 
 // DeadLetter is a delivery that was given up.

@@ -22,11 +22,10 @@ type SurveyAnswer struct {
 	ID         string     `json:"id,omitempty" readOnly:"true"`
 	Kind       string     `json:"kind" enum:"nps,csat,ces"`
 	Value      int        `json:"value" minimum:"0" maximum:"10" doc:"0 to 10 for nps, 1 to 5 for csat, 1 to 7 for ces."`
-	ContactID  string     `json:"contact_id,omitempty" maxLength:"512"`
-	CustomerID string     `json:"customer_id,omitempty" maxLength:"512"`
+	ContactID  string     `json:"contact_id" minLength:"1" maxLength:"512"`
+	CustomerID string     `json:"customer_id,omitempty" maxLength:"512" doc:"Absent: taken from the call."`
 	AskedAt    *time.Time `json:"asked_at,omitempty"`
 	AnsweredAt *time.Time `json:"answered_at,omitempty"`
-	Comment    string     `json:"comment,omitempty" maxLength:"4000"`
 }
 
 // surveyRange is the scale of each kind. Read only.
@@ -36,9 +35,6 @@ func (s SurveyAnswer) check() error {
 	if r := surveyRange[s.Kind]; s.Value < r[0] || s.Value > r[1] {
 		return fmt.Errorf("%w: value: %d, want %d to %d for %s", ErrInvalid, s.Value, r[0], r[1], s.Kind)
 	}
-	if s.ContactID == "" && s.CustomerID == "" {
-		return fmt.Errorf("%w: neither contact_id nor customer_id, want one to join the answer to", ErrInvalid)
-	}
 	if s.AskedAt != nil && s.AnsweredAt != nil && s.AnsweredAt.Before(*s.AskedAt) {
 		return fmt.Errorf("%w: answered_at: %s, want not before asked_at", ErrInvalid, s.AnsweredAt.Format(time.RFC3339))
 	}
@@ -47,11 +43,9 @@ func (s SurveyAnswer) check() error {
 
 // SurveyQuery narrows a list of answers.
 type SurveyQuery struct {
-	Kind       string    `query:"kind" enum:"nps,csat,ces"`
-	ContactID  string    `query:"contact_id" maxLength:"512"`
-	CustomerID string    `query:"customer_id" maxLength:"512"`
-	From       time.Time `query:"from" doc:"Answered at or after, RFC 3339."`
-	To         time.Time `query:"to" doc:"Answered before, RFC 3339."`
+	Kind       string `query:"kind" enum:"nps,csat,ces"`
+	ContactID  string `query:"contact_id" maxLength:"512"`
+	CustomerID string `query:"customer_id" maxLength:"512"`
 }
 
 // Task is something that somebody has to do.
@@ -99,7 +93,7 @@ func (a *API) feedback() {
 			}
 			return ok(store.AddSurvey(ctx, p.Tenant, in.Body))
 		})
-	add(a, op{method: http.MethodGet, path: "/v1/surveys", scope: ScopeRead, id: "list-surveys", summary: "Answers of customers, newest first", tag: "feedback"},
+	add(a, op{method: http.MethodGet, path: "/v1/surveys", scope: ScopeRead, id: "list-surveys", summary: "Answers of customers, in the order in which they came", tag: "feedback"},
 		func(ctx context.Context, p Principal, in *surveys) (*body[List[SurveyAnswer]], error) {
 			return page(store.Surveys(ctx, p.Tenant, in.SurveyQuery, in.Page))
 		})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -63,8 +64,9 @@ type Summary struct {
 	Decision         interaction.Decision `json:"decision,omitempty"`
 	LongestSilenceMs int64                `json:"longest_silence_ms"`
 	OvertalkMs       int64                `json:"overtalk_ms"`
-	Alerts           []string             `json:"alerts,omitempty" doc:"Rules that raised an alert."`
-	Affect           *AffectSummary       `json:"affect,omitempty"`
+	Alerts           int64                `json:"alerts"`
+	Severity         string               `json:"severity,omitempty" enum:"info,warning,critical" doc:"Of the worst alert."`
+	Affect           *AffectSummary       `json:"affect,omitempty" doc:"Of the customer; in a journey."`
 }
 
 // AffectSummary is the course of the customer's expressed emotion in short.
@@ -76,6 +78,9 @@ type AffectSummary struct {
 	PeakPositive *interaction.AffectPoint `json:"peak_positive,omitempty"`
 	Trend        string                   `json:"trend"`
 }
+
+// severities are in order of weight; the first is none. Read only.
+var severities = []string{"", "info", "warning", "critical"}
 
 // Summarise returns a record in short.
 func Summarise(r *interaction.Interaction) Summary {
@@ -99,9 +104,11 @@ func Summarise(r *interaction.Interaction) Summary {
 			s.OvertalkMs = v.Overtalk.TotalMs
 		}
 	}
+	worst := 0
 	for _, alert := range r.Alerts {
-		s.Alerts = append(s.Alerts, alert.Rule)
+		worst = max(worst, slices.Index(severities, alert.Severity))
 	}
+	s.Alerts, s.Severity = int64(len(r.Alerts)), severities[worst]
 	s.Affect = customerAffect(r)
 	return s
 }

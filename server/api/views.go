@@ -12,7 +12,7 @@ import (
 type Journey struct {
 	CustomerID string         `json:"customer_id"`
 	Contacts   []Contact      `json:"contacts" doc:"In order of time."`
-	Surveys    []SurveyAnswer `json:"surveys" doc:"Those of no contact that is kept, too."`
+	Surveys    []SurveyAnswer `json:"surveys"`
 	Tasks      []Task         `json:"open_tasks"`
 	Next       string         `json:"next_cursor,omitempty"`
 }
@@ -24,121 +24,20 @@ type Contact struct {
 	Surveys       []SurveyAnswer             `json:"surveys,omitempty"`
 }
 
-// AgentSummary is how an agent's calls went. It holds nothing that was inferred from the agent's voice.
+// AgentSummary is how an agent's calls went. It holds nothing that was inferred from the agent's voice. A figure is a mean over the
+// calls in which it was measured, and absent where it was in none.
 type AgentSummary struct {
-	AgentID         string         `json:"agent_id"`
-	From            *time.Time     `json:"from,omitempty"`
-	To              *time.Time     `json:"to,omitempty"`
-	Calls           int            `json:"calls"`
-	TalkShare       *float64       `json:"talk_share,omitempty" doc:"Mean share of the agent in the talk time."`
-	SyllablesPerS   *float64       `json:"syllables_per_s,omitempty" doc:"Mean pace."`
-	MeanDurationMs  *int64         `json:"mean_duration_ms,omitempty"`
-	MeanNonTalkMs   *int64         `json:"mean_non_talk_ms,omitempty"`
-	MeanOvertalkMs  *int64         `json:"mean_overtalk_ms,omitempty"`
-	Interruptions   *float64       `json:"interruptions_per_call,omitempty" doc:"By the agent."`
-	LatencyMs       *int64         `json:"response_latency_ms,omitempty" doc:"Mean of the median latencies."`
-	Evaluations     int            `json:"evaluations" doc:"Submitted ones."`
-	EvaluationScore *float64       `json:"evaluation_score,omitempty" doc:"Mean over the evaluations that have one."`
-	Alerts          map[string]int `json:"alerts,omitempty" doc:"Calls by rule that raised an alert."`
-	NotComputed     []string       `json:"not_computed,omitempty" doc:"Fields above that no call had."`
-}
-
-// Agents adds up records into a summary. Its zero value with the ids set is ready for use.
-type Agents struct {
-	Summary AgentSummary
-
-	talk, pace, interruptions, score     mean
-	duration, silence, overtalk, latency mean
-}
-
-type mean struct {
-	sum float64
-	n   int
-}
-
-func (m *mean) add(x float64) { m.sum, m.n = m.sum+x, m.n+1 }
-
-func (m mean) float() *float64 {
-	if m.n == 0 {
-		return nil
-	}
-	v := m.sum / float64(m.n)
-	return &v
-}
-
-func (m mean) ms() *int64 {
-	f := m.float()
-	if f == nil {
-		return nil
-	}
-	v := int64(*f + 0.5)
-	return &v
-}
-
-// Add adds one record of the agent. Of a call with several agents, what belongs to the side counts for each of them.
-func (a *Agents) Add(r *interaction.Interaction) {
-	s := &a.Summary
-	s.Calls++
-	a.duration.add(float64(r.Contact.DurationMs))
-	seen := map[string]bool{}
-	for _, alert := range r.Alerts {
-		if !seen[alert.Rule] {
-			seen[alert.Rule] = true
-			if s.Alerts == nil {
-				s.Alerts = map[string]int{}
-			}
-			s.Alerts[alert.Rule]++
-		}
-	}
-	for _, e := range r.Evaluations {
-		if e.State == "draft" {
-			continue
-		}
-		s.Evaluations++
-		if e.Score != nil {
-			a.score.add(*e.Score)
-		}
-	}
-	c := r.Conversation
-	if c == nil {
-		return
-	}
-	a.silence.add(float64(c.NonTalkTime.TotalMs))
-	if t, ok := c.TalkTime.ByRole[interaction.RoleAgent]; ok {
-		a.talk.add(t.Share)
-	}
-	if p, ok := c.Pace[interaction.RoleAgent]; ok {
-		a.pace.add(p.SyllablesPerS)
-	}
-	if c.Overtalk != nil {
-		a.overtalk.add(float64(c.Overtalk.TotalMs))
-	}
-	if c.Interruptions != nil {
-		a.interruptions.add(float64(len(c.Interruptions.ByInterrupter[interaction.RoleAgent])))
-	}
-	if l, ok := c.ResponseLatencyMs[interaction.RoleAgent]; ok {
-		a.latency.add(float64(l.MedianMs))
-	}
-}
-
-// Result returns the summary of what was added.
-func (a *Agents) Result() AgentSummary {
-	s := a.Summary
-	s.TalkShare, s.SyllablesPerS, s.Interruptions, s.EvaluationScore = a.talk.float(), a.pace.float(), a.interruptions.float(), a.score.float()
-	s.MeanDurationMs, s.MeanNonTalkMs, s.MeanOvertalkMs, s.LatencyMs = a.duration.ms(), a.silence.ms(), a.overtalk.ms(), a.latency.ms()
-	for _, f := range []struct {
-		name   string
-		absent bool
-	}{
-		{"talk_share", s.TalkShare == nil}, {"syllables_per_s", s.SyllablesPerS == nil}, {"mean_duration_ms", s.MeanDurationMs == nil},
-		{"mean_non_talk_ms", s.MeanNonTalkMs == nil}, {"mean_overtalk_ms", s.MeanOvertalkMs == nil}, {"interruptions_per_call", s.Interruptions == nil},
-		{"response_latency_ms", s.LatencyMs == nil}, {"evaluation_score", s.EvaluationScore == nil},
-	} {
-		if f.absent {
-			s.NotComputed = append(s.NotComputed, f.name)
-		}
-	}
-	return s
+	AgentID         string   `json:"agent_id"`
+	Calls           int      `json:"calls"`
+	DurationMs      int64    `json:"duration_ms" doc:"Of all calls."`
+	TalkShare       *float64 `json:"talk_share,omitempty"`
+	Interruptions   *float64 `json:"interruptions,omitempty" doc:"By the agent, a call."`
+	LatencyMs       *float64 `json:"response_latency_ms,omitempty"`
+	SyllablesPerS   *float64 `json:"syllables_per_s,omitempty"`
+	OvertalkMs      *float64 `json:"overtalk_ms,omitempty"`
+	NonTalkMs       *float64 `json:"non_talk_ms,omitempty"`
+	Evaluations     int      `json:"evaluations" doc:"Submitted ones."`
+	EvaluationScore *float64 `json:"evaluation_score,omitempty"`
 }
 
 func (a *API) views() {

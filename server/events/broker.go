@@ -16,7 +16,7 @@ import (
 type BrokerOptions struct {
 	URL      string       // of an outside server or cluster; empty: one runs inside this process and listens on no port
 	Dir      string       // where the embedded server keeps its streams; required without URL
-	MaxStore int64        // bytes of disk that the embedded server's streams may take, default 4 GiB
+	MaxStore int64        // bytes of disk that the embedded server's streams may take, default 64 GiB
 	Replicas int          // copies of each stream on a cluster, default 1
 	Name     string       // of this node, shown by the server's tools; empty: timbre
 	Log      *slog.Logger // nil: discarded
@@ -84,7 +84,7 @@ func (b *Broker) embed(o BrokerOptions) error {
 		return errors.New("events: broker: no folder, want one for the embedded server's streams or the URL of an outside server")
 	}
 	if o.MaxStore <= 0 {
-		o.MaxStore = 4 << 30
+		o.MaxStore = 64 << 30
 	}
 	s, err := server.NewServer(&server.Options{
 		ServerName: o.Name, DontListen: true, JetStream: true, StoreDir: o.Dir, JetStreamMaxStore: o.MaxStore, JetStreamMaxMemory: 64 << 20,

@@ -156,7 +156,7 @@ func Enqueue(ctx context.Context, q Queue, hooks Webhooks, tenant string, kind i
 		if len(w.Kinds) > 0 && !slices.Contains(w.Kinds, kind) {
 			continue
 		}
-		task, err := json.Marshal(delivery{Tenant: tenant, Webhook: w.ID, Kind: kind, Body: body})
+		task, err := json.Marshal(Delivery{Tenant: tenant, Webhook: w.ID, Kind: kind, Body: body})
 		if err != nil {
 			return fmt.Errorf("events: delivery %s: %w", id, err)
 		}

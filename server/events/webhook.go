@@ -82,12 +82,21 @@ func (s StaticWebhooks) Webhooks(_ context.Context, tenant string) ([]Webhook, e
 	return out, nil
 }
 
-// delivery is the body of a queued task: which receiver gets what. The secret is looked up when it is sent, and never queued.
-type delivery struct {
+// Delivery is the body of a queued task: which receiver gets what. The secret is looked up when it is sent, and never queued.
+type Delivery struct {
 	Tenant  string                `json:"tenant"`
 	Webhook string                `json:"webhook"`
 	Kind    interaction.EventKind `json:"kind"`
 	Body    json.RawMessage       `json:"body"`
+}
+
+// ReadDelivery reads the body of a task of a queue of deliveries.
+func ReadDelivery(body []byte) (Delivery, error) {
+	var d Delivery
+	if err := json.Unmarshal(body, &d); err != nil {
+		return Delivery{}, fmt.Errorf("events: delivery: %w", err)
+	}
+	return d, nil
 }
 
 // DelivererOptions bounds a deliverer.
@@ -152,9 +161,9 @@ func (d *Deliverer) Run(ctx context.Context) error {
 }
 
 func (d *Deliverer) deliver(ctx context.Context, t Task) error {
-	var what delivery
-	if err := json.Unmarshal(t.Body, &what); err != nil {
-		return Permanent(fmt.Errorf("events: delivery %s: %w", t.ID, err))
+	what, err := ReadDelivery(t.Body)
+	if err != nil {
+		return Permanent(err)
 	}
 	hooks, err := d.hooks.Webhooks(ctx, what.Tenant)
 	if err != nil {
@@ -173,7 +182,7 @@ const maxReply = 64 << 10
 // maxLater bounds how long a receiver may put us off, in seconds.
 const maxLater = 6 * 3600
 
-func (d *Deliverer) post(ctx context.Context, w Webhook, t Task, what delivery) error {
+func (d *Deliverer) post(ctx context.Context, w Webhook, t Task, what Delivery) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(what.Body))
 	if err != nil {
 		return Permanent(fmt.Errorf("events: webhook %s: %w", w.ID, err))

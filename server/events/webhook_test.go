@@ -212,8 +212,8 @@ func TestRelay(t *testing.T) {
 	got := map[string]string{}
 	for range 5 {
 		task := receive(t, tasks)
-		var d delivery
-		if err := json.Unmarshal(task.Body, &d); err != nil {
+		d, err := ReadDelivery(task.Body)
+		if err != nil {
 			t.Fatal(err)
 		}
 		got[task.ID] = string(d.Body)
