@@ -20,7 +20,7 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 	separated := true
 	for _, c := range s.channels {
 		total = max(total, c.end())
-		separated = separated && c.who.Separated
+		separated = separated && (c.who.Separated || c.received == 0)
 	}
 	r := interaction.New()
 	r.Contact = s.contact(state, total)
@@ -32,8 +32,13 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 	r.Marks = s.marksUntil(ms(total))
 
 	legs := s.keptLegs()
-	tracks := make([]Track, len(s.channels))
+	var tracks []Track
 	for i, c := range s.channels {
+		if c.received == 0 && total > 0 { // announced by the platform, and never sent: nobody is known to be there
+			r.NotComputed = append(r.NotComputed, interaction.NotComputed{What: "segments", Channel: &i, Code: interaction.CodeNoSpeech,
+				Detail: "no audio came on the channel"})
+			continue
+		}
 		r.Participants = append(r.Participants, s.participants(c, legs, ms(total))...)
 		for _, g := range c.gaps {
 			r.Contact.Media.Gaps = append(r.Contact.Media.Gaps, g)
@@ -51,8 +56,9 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 		}
 		r.Sounds = append(r.Sounds, c.toldDigits(ms(total))...)
 		r.NotComputed = append(r.NotComputed, s.absent(c)...)
-		tracks[i] = c.track()
-		tracks[i].Hold = tracks[i].Hold.Union(s.holds(total))
+		t := c.track()
+		t.Hold = t.Hold.Union(s.holds(total))
+		tracks = append(tracks, t)
 	}
 	slices.SortStableFunc(r.Segments, func(a, b interaction.Segment) int {
 		return cmp.Or(cmp.Compare(a.StartMs, b.StartMs), cmp.Compare(a.Channel, b.Channel))

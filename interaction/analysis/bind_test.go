@@ -220,6 +220,29 @@ func TestSnapshotChangesNothing(t *testing.T) {
 	}
 }
 
+// TestSilentTrackIsNobody announces a side whose audio never comes, as some bridges do.
+func TestSilentTrackIsNobody(t *testing.T) {
+	x, format := read(t, "../../testdata/calls/short-call.wav")
+	s, err := engineOf(t).NewSession(options(format.Rate, twoSides()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), 1, x[1]); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Close(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	jsonOf(t, r)
+	if len(r.Participants) != 1 || r.Participants[0].Role != interaction.RoleCustomer || r.Conversation.Turns != nil || len(r.Conversation.Channels) != 1 {
+		t.Errorf("participants %+v, turns %+v, want the customer alone", r.Participants, r.Conversation.Turns)
+	}
+	if !strings.Contains(string(jsonOf(t, r)), "no audio came on the channel") {
+		t.Error("the record does not say that the agent's audio never came")
+	}
+}
+
 func TestBadBindingsAndMarks(t *testing.T) {
 	s, err := engineOf(t).NewSession(options(8000, twoSides()))
 	if err != nil {

@@ -128,13 +128,13 @@ func (s *Session) legMetrics(tracks []Track, legs []leg, total int64, separated 
 	var agent, customer, hold timeline.Set
 	var segments []segment
 	present := map[interaction.Role]bool{}
-	for i, t := range tracks {
+	for _, t := range tracks {
 		present[t.Role] = true
 		hold = hold.Union(inMs(t.Hold, Rate, total))
 		switch t.Role {
 		case interaction.RoleAgent:
 			agent = agent.Union(inMs(t.Speech, Rate, total))
-			segments = append(segments, s.channels[i].segments...)
+			segments = append(segments, s.channels[t.Channel].segments...)
 		case interaction.RoleCustomer:
 			customer = customer.Union(inMs(t.Speech, Rate, total))
 		}

@@ -22,6 +22,9 @@ type conn struct {
 	halted  atomic.Bool
 	writing sync.Mutex
 	buf     []byte
+
+	closeCode int // of the peer's close frame, 0 before it came; for the reader
+	closeText string
 }
 
 const (
@@ -97,11 +100,19 @@ func (c *conn) read() (text bool, data []byte, err error) {
 	return c.readOn()
 }
 
+// readUntil is read with a deadline of its own, for the last words after an interrupt too.
+func (c *conn) readUntil(deadline time.Time) (text bool, data []byte, err error) {
+	if err := c.ws.SetReadDeadline(deadline); err != nil {
+		return false, nil, err
+	}
+	return c.readOn()
+}
+
 // readOn is read with the deadline that was set last.
 func (c *conn) readOn() (text bool, data []byte, err error) {
 	kind, r, err := c.ws.NextReader()
 	if err != nil {
-		return false, nil, readError(err)
+		return false, nil, c.readError(err)
 	}
 	if c.buf == nil {
 		c.buf = make([]byte, 4096)
@@ -117,18 +128,19 @@ func (c *conn) readOn() (text bool, data []byte, err error) {
 			return kind == websocket.TextMessage, c.buf[:n], nil
 		}
 		if err != nil {
-			return false, nil, readError(err)
+			return false, nil, c.readError(err)
 		}
 	}
 }
 
-func readError(err error) error {
+func (c *conn) readError(err error) error {
 	var ce *websocket.CloseError
 	var ne net.Error
 	switch {
 	case errors.Is(err, websocket.ErrReadLimit):
 		return errTooLarge
 	case errors.As(err, &ce) && ce.Code != websocket.CloseAbnormalClosure:
+		c.closeCode, c.closeText = ce.Code, ce.Text
 		return io.EOF
 	case errors.As(err, &ne) && ne.Timeout():
 		return errIdle
@@ -171,14 +183,16 @@ func (c *conn) close(code int, reason string, wait time.Duration) {
 	c.ws.Close()
 }
 
+// hangUp sends a close frame; who reads sees the peer's.
+func (c *conn) hangUp() {
+	c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(closeNormal, ""), time.Now().Add(writeTimeout))
+}
+
 // drain reads on and throws away what comes, until the peer closes or the time is over.
 func (c *conn) drain(wait time.Duration) (closed bool) {
 	deadline := time.Now().Add(wait)
 	for {
-		if c.ws.SetReadDeadline(deadline) != nil {
-			return true
-		}
-		if _, _, err := c.readOn(); err != nil {
+		if _, _, err := c.readUntil(deadline); err != nil {
 			return !errors.Is(err, errIdle)
 		}
 	}

@@ -20,6 +20,9 @@ type dialect struct {
 	closes bool
 }
 
+// path says whether the dialect is reached under /v1/ingest.
+func (d *dialect) path() bool { return !d.generic() && d.name != "audiosocket" }
+
 // generic says that the dialect has a path of its own and is for whoever holds a key, not for a platform's endpoint.
 func (d *dialect) generic() bool { return d.name == "generic" || d.name == "listen" }
 
@@ -65,6 +68,10 @@ func dialects() map[string]*dialect {
 	for _, d := range []*dialect{
 		genericDialect(), listenDialect(),
 		twilioDialect(), signalWireDialect(),
+		audioHookDialect(),
+		freeSwitchDialect(), jambonzDialect(),
+		asteriskDialect(), audioSocketDialect(),
+		vonageDialect(), telnyxDialect(),
 	} {
 		out[d.name] = d
 	}

@@ -64,9 +64,9 @@ func (g *generic) text(ctx context.Context, data []byte) error {
 	var err error
 	switch m.Type {
 	case "bind":
-		err = g.s.call.Bind(ctx, m.Binding)
+		err = told(ctx, g.s.call.Bind(ctx, m.Binding))
 	case "mark":
-		err = g.s.call.Mark(ctx, m.Kind, m.Detail)
+		err = told(ctx, g.s.call.Mark(ctx, m.Kind, m.Detail))
 	case "dtmf":
 		err = g.s.digit(ctx, m.Channel.or(0), m.Digit, m.DurationMs.or(0))
 	case "skip":
@@ -98,19 +98,18 @@ func (g *generic) start(ctx context.Context, m genericMessage) error {
 	if g.s.call != nil {
 		return badRequest("a second start, want one for each stream")
 	}
-	d, start, err := g.s.openFlat(ctx, m, g.s.request.URL.Query(), false)
+	d, _, err := g.s.openFlat(ctx, m, g.s.request.URL.Query())
 	if err != nil {
 		return err
 	}
 	g.demux = d
-	g.s.log.Debug("generic start", "call", start.CallID)
 	g.s.sendResults(g)
 	return nil
 }
 
 // openFlat opens the call of a stream of interleaved audio whose form is told by m, by the query and by the endpoint, which must
 // not contradict each other.
-func (s *stream) openFlat(ctx context.Context, m genericMessage, q url.Values, paced bool) (*demux, Start, error) {
+func (s *stream) openFlat(ctx context.Context, m genericMessage, q url.Values) (*demux, Start, error) {
 	m, err := mergeQuery(m, q, s.ep)
 	if err != nil {
 		return nil, Start{}, err
@@ -133,8 +132,11 @@ func (s *stream) openFlat(ctx context.Context, m genericMessage, q url.Values, p
 	if channels < 1 || channels > maxStreamChannels {
 		return nil, Start{}, badRequest("channels: %d, want 1 to %d", channels, maxStreamChannels)
 	}
-	roles := append(m.Roles, m.ChannelRoles...)
-	if len(m.Roles) == 0 {
+	if channels > 1 && (encoding == "g722" || encoding == "opus") {
+		return nil, Start{}, unsupported("encoding %s with %d channels, want 1", encoding, channels)
+	}
+	roles := m.Roles
+	if len(roles) == 0 {
 		roles = m.ChannelRoles
 	}
 	if len(roles) > int(channels) {
@@ -156,7 +158,7 @@ func (s *stream) openFlat(ctx context.Context, m genericMessage, q url.Values, p
 	if err := s.open(ctx, start); err != nil {
 		return nil, Start{}, err
 	}
-	d, err := newDemux(s.call, encoding, start.Rate, int(channels), paced, s.count)
+	d, err := newDemux(s.call, encoding, start.Rate, int(channels), false, s.count)
 	return d, start, err
 }
 

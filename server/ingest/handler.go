@@ -77,7 +77,7 @@ func (h *Handler) route(path string) (d *dialect, endpoint string, ok bool) {
 	rest, under := strings.CutPrefix(path, "/v1/ingest/")
 	name, endpoint, more := strings.Cut(rest, "/")
 	d = h.dialects[name]
-	return d, endpoint, under && d != nil && !d.generic() && (!more || endpoint != "") && !strings.Contains(endpoint, "/")
+	return d, endpoint, under && d != nil && d.path() && (!more || endpoint != "") && !strings.Contains(endpoint, "/")
 }
 
 // ServeHTTP admits a platform's request, upgrades it and serves it to its end.
@@ -196,7 +196,7 @@ func (h *Handler) deny(w http.ResponseWriter, count *counters, r *refusal) {
 func (h *Handler) names() []string {
 	var out []string
 	for name, d := range h.dialects {
-		if !d.generic() {
+		if d.path() {
 			out = append(out, name)
 		}
 	}

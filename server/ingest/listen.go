@@ -89,7 +89,7 @@ func (l *listen) start(ctx context.Context, m genericMessage) error {
 			m.Metadata[k] = text
 		}
 	}
-	d, start, err := l.s.openFlat(ctx, m, q, false)
+	d, start, err := l.s.openFlat(ctx, m, q)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ const (
 	closeGoingAway   = 1001
 	closeUnsupported = 1003
 	closeBadData     = 1007
+	closeNoStatus    = 1005
 	closePolicy      = 1008
 	closeTooLarge    = 1009
 	closeInternal    = 1011

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/timbre-voice/timbre/engine/audio"
 	"github.com/timbre-voice/timbre/interaction"
 )
 
@@ -29,6 +30,7 @@ type stream struct {
 	count   *counters
 
 	call    Call // nil until the audio begins
+	size    int  // tracks of the call
 	results sync.WaitGroup
 	waited  time.Duration // for the message that is handled
 
@@ -40,12 +42,14 @@ type stream struct {
 // peer is the connection itself: a websocket, or the TCP connection of AudioSocket.
 type peer interface {
 	read() (text bool, data []byte, err error)
+	readUntil(deadline time.Time) (text bool, data []byte, err error)
 	writeText(data []byte) error
 	writeBinary(data []byte) error
 	ping() error
 	interrupt()
 	drain(wait time.Duration) (closed bool)
 	close(code int, reason string, wait time.Duration)
+	hangUp() // says that we close, and leaves the rest to the reader
 	abort()
 }
 
@@ -64,11 +68,14 @@ func (s *stream) open(ctx context.Context, start Start) error {
 	if err := start.Binding.Validate(); err != nil {
 		return badRequest("%s", err)
 	}
+	if _, err := audio.NewDecoder(start.Encoding, start.Rate); err != nil {
+		return unsupported("%s", err)
+	}
 	call, err := s.h.opts.Calls.Open(ctx, start)
 	if err != nil {
 		return err
 	}
-	s.call = call
+	s.call, s.size = call, len(start.Tracks)
 	s.begun.Store(true)
 	s.log = s.log.With("interaction", call.ID())
 	s.log.Info("stream started", "encoding", start.Encoding, "rate", start.Rate, "tracks", len(start.Tracks), "call", start.CallID, "stream", start.StreamID)
@@ -250,13 +257,21 @@ func (s *stream) track(name string, told map[string]interaction.Role) Track {
 	return t
 }
 
-// digit passes on a key that somebody pressed. What is no key is passed over.
+// digit passes on a key that somebody pressed. What is no key, or on no track, is passed over.
 func (s *stream) digit(ctx context.Context, track int64, key string, lengthMs int64) error {
-	if len(key) != 1 || !strings.Contains("0123456789*#ABCD", strings.ToUpper(key)) || lengthMs < 0 {
+	if track < 0 || track >= int64(s.size) || len(key) != 1 || !strings.Contains("0123456789*#ABCD", strings.ToUpper(key)) || lengthMs < 0 {
 		s.count.unknown.Add(1)
 		return nil
 	}
 	return s.call.Digit(ctx, int(track), strings.ToUpper(key), min(lengthMs, 60_000))
+}
+
+// told makes what a call refuses the platform's fault.
+func told(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return badRequest("%s", err)
 }
 
 // writeJSON sends a text of our own. What cannot be sent is seen by the reader.

@@ -8,15 +8,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-
-	"github.com/timbre-voice/timbre/interaction"
 )
 
 // twilioDialect is Twilio Media Streams, and what was built after it: sipgate's bridge, somleng, Fonoster, CarrierX FlexML.
 // Nothing is ever sent on its socket.
 func twilioDialect() *dialect {
 	return &dialect{name: "twilio", roles: inboundIsCustomer, admit: admitTwilio,
-		protocol: func(s *stream) protocol { return &twilio{s: s, lanes: map[string]*lane{}} }}
+		protocol: func(s *stream) protocol { return &twilio{s: s} }}
 }
 
 // signalWireDialect is SignalWire's <Stream>: Twilio's messages, a bearer token, and other codecs.
@@ -117,10 +115,8 @@ func withSlash(url string) string {
 
 type twilio struct {
 	plain
-	s       *stream
-	lanes   map[string]*lane
-	track   string // of media that names none
-	payload []byte
+	s     *stream
+	lanes lanes
 }
 
 func (t *twilio) text(ctx context.Context, data []byte) error {
@@ -145,13 +141,9 @@ func (t *twilio) text(ctx context.Context, data []byte) error {
 	}
 	switch {
 	case m.Event == "media" && m.Media != nil:
-		return t.media(ctx, m.Media)
+		return t.lanes.media(ctx, m.Media.Track, m.Media.Chunk, m.Media.Timestamp, m.Media.Payload)
 	case m.Event == "dtmf" && m.DTMF != nil:
-		l := t.lanes[strings.TrimSuffix(m.DTMF.Track, "_track")]
-		if l == nil {
-			l = t.lanes[t.track]
-		}
-		return t.s.digit(ctx, int64(l.track), m.DTMF.Digit, 0)
+		return t.s.digit(ctx, t.lanes.index(m.DTMF.Track), m.DTMF.Digit, 0)
 	case m.Event != "mark":
 		return badRequest("%s without its object", m.Event)
 	}
@@ -204,59 +196,8 @@ func (t *twilio) start(ctx context.Context, m *twilioMessage) error {
 	if err := t.s.open(ctx, start); err != nil {
 		return err
 	}
-	clock := &clock{}
-	for i, tr := range start.Tracks {
-		if t.lanes[tr.Name], err = newLane(i, t.s.call, encoding, rate, clock, t.s.count); err != nil {
-			return err
-		}
-	}
-	t.track = start.Tracks[0].Name
-	return nil
+	t.lanes, err = newLanes(t.s, start)
+	return err
 }
 
-func (t *twilio) media(ctx context.Context, m *twilioMedia) error {
-	name := trackName(m.Track)
-	if name == "" {
-		name = t.track
-	}
-	l := t.lanes[name]
-	if l == nil { // a track that the start did not announce has no place in the call
-		t.s.count.unknown.Add(1)
-		return nil
-	}
-	var err error
-	if t.payload, err = decodeBase64(t.payload[:0], m.Payload); err != nil {
-		return err
-	}
-	return l.push(ctx, chunk{number: m.Chunk.or(-1), ms: m.Timestamp.or(-1), payload: t.payload})
-}
-
-func (t *twilio) finish(ctx context.Context) error {
-	for _, name := range sortedKeys(t.lanes) {
-		if err := t.lanes[name].flush(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// trackName is a track without the ending that some messages give it.
-func trackName(s string) string { return strings.TrimSuffix(strings.ToLower(s), "_track") }
-
-// tracks returns the tracks of a stream with their roles. One named mixed, or alone where nobody says who is on it, holds both sides.
-func (s *stream) tracks(names []string, told map[string]interaction.Role) ([]Track, error) {
-	var out []Track
-	seen := map[string]bool{}
-	for _, name := range names {
-		if name = trackName(clean(name)); seen[name] || name == "" {
-			return nil, badRequest("start: tracks: %.40q twice or empty", name)
-		}
-		seen[name] = true
-		t := s.track(name, told)
-		if name == "mixed" {
-			t.Separated, t.Mixed = false, true
-		}
-		out = append(out, t)
-	}
-	return out, nil
-}
+func (t *twilio) finish(ctx context.Context) error { return t.lanes.flush(ctx) }
