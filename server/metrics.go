@@ -33,8 +33,8 @@ func newMetrics() *metrics {
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "timbre_event_delay_seconds", Help: "Audio received after the end of a segment until its event is out.", Buckets: []float64{0.1, 0.25, 0.5, 1, 2, 4, 8},
 		}),
-		ended: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "timbre_calls_ended_total", Help: "Calls that ended, by state of the record and how."}, []string{"state", "how"}),
-		audio: prometheus.NewCounter(prometheus.CounterOpts{Name: "timbre_audio_seconds_total", Help: "Length of the calls that ended."}),
+		ended:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "timbre_calls_ended_total", Help: "Calls that ended, by state of the record and how."}, []string{"state", "how"}),
+		audio:  prometheus.NewCounter(prometheus.CounterOpts{Name: "timbre_audio_seconds_total", Help: "Length of the calls that ended."}),
 		alerts: prometheus.NewCounter(prometheus.CounterOpts{Name: "timbre_alerts_total", Help: "Alerts raised while calls ran."}),
 	}
 	m.registry.MustRegister(m.requests, m.delay, m.ended, m.audio, m.alerts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -108,7 +108,9 @@ func (o outbox) Pending(ctx context.Context, limit int) ([]events.OutboxRow, err
 	return out, err
 }
 
-func (o outbox) MarkPublished(ctx context.Context, ids []int64) error { return o.store.MarkPublished(ctx, ids) }
+func (o outbox) MarkPublished(ctx context.Context, ids []int64) error {
+	return o.store.MarkPublished(ctx, ids)
+}
 
 // permits gives every call the same permit.
 type permits struct{ permit policy.Permit }

@@ -30,16 +30,17 @@ type uploads struct {
 	permit  policy.Permit
 	records *records
 	dir     string // for the copy of a recording that is being read
+	now     func() time.Time
 	log     *slog.Logger
 }
 
 var _ api.Uploads = (*uploads)(nil)
 
 const (
-	uploadLease = time.Minute      // a worker without a sign of life for so long is taken for dead
-	uploadPoll  = time.Minute      // between two looks at the store
-	uploadSign  = 2 * time.Second  // between two signs of life
-	uploadTries = 3                // of a recording whose analysis ended with its worker
+	uploadLease = time.Minute     // a worker without a sign of life for so long is taken for dead
+	uploadPoll  = time.Minute     // between two looks at the store
+	uploadSign  = 2 * time.Second // between two signs of life
+	uploadTries = 3               // of a recording whose analysis ended with its worker
 )
 
 // The keys of a job's binding beside those of interaction.Binding.
@@ -54,7 +55,7 @@ func (u *uploads) Add(ctx context.Context, tenant string, up api.Upload, recordi
 	if err := u.store.EnsureTenant(ctx, tenant, tenant); err != nil {
 		return api.Job{}, fault(err)
 	}
-	id := store.NewID(time.Now())
+	id := store.NewID(u.now())
 	n, err := u.files.Put(ctx, id, recording)
 	if err != nil {
 		return api.Job{}, err
@@ -181,7 +182,7 @@ func (u *uploads) analyse(ctx context.Context, t *store.Tenant, v *store.Upload)
 	r, err := analysis.AnalyzeFile(ctx, path, analysis.FileOptions{
 		Channels: roles, Agent: b.AgentID, Customer: b.CustomerID, Language: b.Language, Permit: u.permit, Engine: u.engine,
 		Progress: func(done, total int64) {
-			if now := time.Now(); total > 0 && now.Sub(told) >= uploadSign {
+			if now := u.now(); total > 0 && now.Sub(told) >= uploadSign {
 				told = now
 				if err := t.ProgressUpload(ctx, v.ID, min(float64(done)/float64(total), 1), uploadLease); err != nil && ctx.Err() == nil {
 					u.log.Warn("server: upload: progress", "job", v.ID, "err", err)
@@ -243,4 +244,3 @@ func (u *uploads) fetch(ctx context.Context, name string) (path string, err erro
 	}
 	return f.Name(), nil
 }
-
