@@ -21,7 +21,7 @@ var Allowed = map[string][]string{
 	"server/ingest":          {"engine/audio", "interaction"},
 	"server/live":            {"interaction", "interaction/policy", "interaction/analysis", "server/ingest"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
-	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
+	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis", "server/ingest"},
 	"internal/testkit":       {},
 	"internal/layers":        {},
 }
