@@ -27,7 +27,7 @@ var Allowed = map[string][]string{
 	"server/live":            {"interaction", "interaction/policy", "interaction/analysis", "server/ingest"},
 	"server/store":           {"interaction"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
-	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
+	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis", "server/ingest"},
 	"internal/testkit":       {},
 	"internal/layers":        {},
 }

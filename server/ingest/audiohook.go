@@ -19,7 +19,9 @@ import (
 func audioHookDialect() *dialect {
 	return &dialect{name: "audiohook", admit: admitAudioHook,
 		roles:    map[string]interaction.Role{"external": interaction.RoleCustomer, "internal": interaction.RoleAgent},
-		protocol: func(s *stream) protocol { return &audioHook{s: s} }}
+		protocol: func(s *stream) protocol {
+			return &audioHook{s: s, session: s.request.Header.Get("Audiohook-Session-Id")}
+		}}
 }
 
 const (
@@ -140,9 +142,7 @@ func (a *audioHook) accept(data []byte) (*hookMessage, error) {
 		return nil, err
 	}
 	if a.session == "" {
-		if a.session = a.s.request.Header.Get("Audiohook-Session-Id"); a.session == "" {
-			a.session = m.ID
-		}
+		a.session = m.ID
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -160,8 +160,8 @@ func (f *forked) result(e interaction.Event) ([]byte, error) {
 
 func (f *forked) refuse(r *refusal) {
 	if f.wrapped {
-		f.s.writeJSON(forkedMessage{"error", errorEvent(r)})
+		f.s.writeJSON(forkedMessage{"error", f.s.errorEvent(r)})
 		return
 	}
-	f.s.writeJSON(errorEvent(r))
+	f.s.writeJSON(f.s.errorEvent(r))
 }

@@ -240,9 +240,4 @@ func wavFormat(data []byte) (genericMessage, bool) {
 
 func (g *generic) result(e interaction.Event) ([]byte, error) { return json.Marshal(e) }
 
-func (g *generic) refuse(r *refusal) { g.s.writeJSON(errorEvent(r)) }
-
-// errorEvent is a refusal in the envelope of events.
-func errorEvent(r *refusal) interaction.Event {
-	return interaction.Event{Type: interaction.EventError, Version: interaction.EventVersion, Code: r.slug, Message: r.text}
-}
+func (g *generic) refuse(r *refusal) { g.s.writeJSON(g.s.errorEvent(r)) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,9 +67,25 @@ func decodeJSON(data []byte, v any) error {
 		return nil
 	}
 	if t, ok := err.(*json.UnmarshalTypeError); ok {
-		return badRequest("message: field %s is a %s, want %s", t.Field, t.Value, t.Type.Kind())
+		if t.Field == "" {
+			return badRequest("message: %s, want an object", t.Value)
+		}
+		return badRequest("message: field %s: %s, want %s", t.Field, t.Value, jsonKind(t.Type.Kind()))
 	}
 	return badRequest("message of %d bytes: no JSON object of this dialect: %.120s", len(data), err)
+}
+
+// jsonKind is JSON's word for a kind of Go.
+func jsonKind(k reflect.Kind) string {
+	switch k {
+	case reflect.Struct, reflect.Map, reflect.Pointer:
+		return "object"
+	case reflect.Slice, reflect.Array:
+		return "array"
+	case reflect.Int, reflect.Int64, reflect.Float64:
+		return "number"
+	}
+	return k.String()
 }
 
 // decodeBase64 appends the bytes of s, padded or not, to dst.

@@ -22,13 +22,14 @@ type PlayOptions struct {
 	Dialect    string // one of PlayDialects
 	Rate       int    // samples per second of the audio; most dialects want 8000
 	Customer   []float32
-	Agent      []float32 // nil: one side alone
+	Agent      []float32 // of the two sides one may be missing
 	Speed      float64   // 1 is real time, 2 twice as fast; 0 as fast as the server takes it
 	CallID     string    // empty: a random one
 	Token      string    // sent as Authorization: Bearer
 	Secret     string    // signs the request, where the dialect does that
 	APIKey     string    // of audiohook
 	Parameters map[string]string
+	Progress   func(samples int)    // how far the call has come; nil: nobody asks
 	Received   func(message []byte) // the server's messages, by one goroutine at a time; nil: none
 	End        End                  // how the audio ends: stop (also where empty), close, or dropped
 }
@@ -94,19 +95,30 @@ func Play(ctx context.Context, o PlayOptions) error {
 	if o.Received == nil {
 		o.Received = func([]byte) {}
 	}
-	if o.Agent == nil || !slices.Contains(lonePlayers, o.Dialect) {
-		sides := []string{"customer"}
-		if o.Agent != nil {
-			sides = append(sides, "agent")
-		}
+	var sides []string
+	if len(o.Customer) > 0 {
+		sides = append(sides, "customer")
+	}
+	if len(o.Agent) > 0 {
+		sides = append(sides, "agent")
+	}
+	if len(sides) == 1 || !slices.Contains(lonePlayers, o.Dialect) {
 		return playOne(ctx, o, sides, newPlayer())
 	}
-	var received sync.Mutex
-	give := o.Received
-	o.Received = func(b []byte) { received.Lock(); defer received.Unlock(); give(b) }
+	var mu sync.Mutex
+	received, progress, furthest := o.Received, o.Progress, 0
+	o.Received = func(b []byte) { mu.Lock(); defer mu.Unlock(); received(b) }
+	o.Progress = func(n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		if n > furthest && progress != nil {
+			furthest = n
+			progress(n)
+		}
+	}
 	var both sync.WaitGroup
 	errs := [2]error{}
-	for i, side := range []string{"customer", "agent"} {
+	for i, side := range sides {
 		both.Go(func() { errs[i] = playOne(ctx, o, []string{side}, newPlayer()) })
 	}
 	both.Wait()
@@ -239,6 +251,9 @@ func (p *play) send(ctx context.Context, pl player) error {
 		}
 		if err := pl.audio(p, at, x); err != nil {
 			return fmt.Errorf("ingest: play: audio at %d ms: %w", at*1000/p.o.Rate, err)
+		}
+		if p.o.Progress != nil {
+			p.o.Progress(min(at+frame, total))
 		}
 		if p.o.Speed <= 0 {
 			if ctx.Err() != nil {

@@ -244,17 +244,36 @@ func (s *stream) stop() {
 	s.halt(refuse("unavailable", http.StatusServiceUnavailable, closeGoingAway, "the server is shutting down", nil))
 }
 
-// track returns a track of this stream with its role.
+// track returns a track of this stream with its role. Of two sides, one that is told to be elsewhere leaves its place to the other.
 func (s *stream) track(name string, told map[string]interaction.Role) Track {
 	t := s.ep.track(name, s.dialect.roles)
-	for place, role := range told {
-		if place == name {
-			t.Role = role
-		} else if t.Role == role {
-			t.Role = "" // somebody else is told to be it
+	if role, ok := told[name]; ok {
+		t.Role = role
+		return t
+	}
+	for _, role := range told {
+		if t.Role == role {
+			t.Role = otherSide[role]
+		}
+	}
+	for _, role := range told {
+		if t.Role == role { // both are told to be elsewhere
+			t.Role = interaction.RoleUnknown
 		}
 	}
 	return t
+}
+
+// otherSide is who is on the other end of a call.
+var otherSide = map[interaction.Role]interaction.Role{interaction.RoleAgent: interaction.RoleCustomer, interaction.RoleCustomer: interaction.RoleAgent}
+
+// errorEvent is a refusal in the envelope of events.
+func (s *stream) errorEvent(r *refusal) interaction.Event {
+	e := interaction.Event{Type: interaction.EventError, Version: interaction.EventVersion, Tenant: s.ep.Tenant, Code: r.slug, Message: r.text}
+	if s.call != nil {
+		e.CallID = s.call.ID()
+	}
+	return e
 }
 
 // digit passes on a key that somebody pressed. What is no key, or on no track, is passed over.
