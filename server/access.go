@@ -69,20 +69,14 @@ func HasKeys(ctx context.Context, st *store.Store, now time.Time) (bool, error) 
 		return false, err
 	}
 	for _, t := range tenants {
-		for page := (store.Page{Limit: store.MaxLimit}); ; {
-			l, err := st.Tenant(t.ID).APIKeys(ctx, page)
-			if err != nil {
-				return false, err
+		keys, err := Keys(ctx, st, t.ID)
+		if err != nil {
+			return false, err
+		}
+		for _, k := range keys {
+			if k.RevokedAt == nil && (k.ExpiresAt == nil || k.ExpiresAt.After(now)) {
+				return true, nil
 			}
-			for _, k := range l.Items {
-				if k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(now)) {
-					return true, nil
-				}
-			}
-			if l.Next == "" {
-				break
-			}
-			page.After = l.Next
 		}
 	}
 	return false, nil
@@ -136,9 +130,14 @@ func (a *access) NewKey(ctx context.Context, tenant string, k api.NewKey) (api.M
 }
 
 func (a *access) ListKeys(ctx context.Context, tenant string) ([]api.Key, error) {
+	return Keys(ctx, a.store, tenant)
+}
+
+// Keys lists the API keys of a tenant, revoked ones too.
+func Keys(ctx context.Context, st *store.Store, tenant string) ([]api.Key, error) {
 	var out []api.Key
 	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		l, err := a.store.Tenant(tenant).APIKeys(ctx, page)
+		l, err := st.Tenant(tenant).APIKeys(ctx, page)
 		if err != nil {
 			return nil, fault(err)
 		}

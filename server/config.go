@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -123,6 +124,9 @@ func ParseConfig(text []byte, lookup func(string) (string, bool)) (Config, error
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&c); err != nil && !errors.Is(err, io.EOF) {
 		return Config{}, fmt.Errorf("server: configuration: %w", err)
 	}
+	if reflect.DeepEqual(c, Config{}) { // the decoder empties what a text of nothing but comments is laid over
+		c = DefaultConfig()
+	}
 	secrets := []*string{&c.DB, &c.NATS.URL}
 	for i := range c.Webhooks {
 		for j := range c.Webhooks[i].Secrets {
@@ -143,8 +147,8 @@ func ParseConfig(text []byte, lookup func(string) (string, bool)) (Config, error
 	return c, nil
 }
 
-// database returns where the store is.
-func (c *Config) database() string {
+// Database returns where the store is: what store.Open takes.
+func (c *Config) Database() string {
 	if c.DB == "" {
 		return filepath.Join(c.DataDir, "timbre.db")
 	}

@@ -59,6 +59,15 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	walk(reflect.TypeFor[Config](), "")
 }
 
+func TestTextWithoutKeysIsTheDefault(t *testing.T) {
+	for _, text := range []string{"", "\n", "# nothing but a comment\n", "---\n"} {
+		c, err := ParseConfig([]byte(text), none)
+		if diff := cmp.Diff(DefaultConfig(), c); err != nil || diff != "" {
+			t.Errorf("%q: %v, -default +parsed:\n%s", text, err, diff)
+		}
+	}
+}
+
 func TestParseConfig(t *testing.T) {
 	env := func(name string) (string, bool) {
 		v, ok := map[string]string{"SECRET": "a secret of some length", "DB": "postgres://u:p@h/db"}[name]

@@ -94,7 +94,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return fmt.Errorf("server: data_dir: %w", err)
 	}
 	var err error
-	if s.store, err = store.Open(ctx, store.Options{DSN: c.database(), Now: d.Now, Event: told}); err != nil {
+	if s.store, err = store.Open(ctx, store.Options{DSN: c.Database(), Now: d.Now, Event: told}); err != nil {
 		return err
 	}
 	if err := s.store.EnsureTenant(ctx, c.Tenant, c.Tenant); err != nil {
@@ -259,7 +259,7 @@ const housekeeping = 5 * time.Minute
 // keepHouse takes up the calls of dead nodes and removes what has expired, until ctx ends.
 func (s *Server) keepHouse(ctx context.Context) {
 	before := s.begun // alone, every checkpoint that is older than this process is left behind
-	if strings.Contains(s.config.database(), "://") {
+	if strings.Contains(s.config.Database(), "://") {
 		before = s.now().Add(-leftAfter)
 	}
 	tick := time.NewTicker(housekeeping)

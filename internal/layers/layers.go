@@ -24,10 +24,10 @@ var Allowed = map[string][]string{
 	"server/events":          {"interaction"},
 	"server/events/rules":    {"interaction"},
 	"server/ingest":          {"engine/audio", "interaction"},
-	"server/live":            {"interaction", "interaction/policy", "interaction/analysis", "server/ingest"},
+	"server/live":            {"interaction", "interaction/policy", "interaction/analysis", "server", "server/api", "server/ingest", "server/store"},
 	"server/store":           {"interaction"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
-	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis", "server/ingest"},
+	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis", "server", "server/api", "server/ingest", "server/store"},
 	"internal/testkit":       {},
 	"internal/layers":        {},
 }
