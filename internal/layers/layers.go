@@ -28,6 +28,7 @@ var Allowed = map[string][]string{
 	"server/store":           {"interaction"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
 	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis", "server", "server/api", "server/ingest", "server/store"},
+	"internal/demo":          {"interaction"},
 	"internal/testkit":       {},
 	"internal/layers":        {},
 }
