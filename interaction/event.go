@@ -14,6 +14,7 @@ const (
 	EventCallUpdated    EventKind = "call_updated"    // Contact, Participants: who is who changed while the call runs
 	EventSpeechStarted  EventKind = "speech_started"  // Channel, Role, StartMs
 	EventSegment        EventKind = "segment"         // Channel, Role, IsFinal, Segment
+	EventSoundStarted   EventKind = "sound_started"   // Channel, Role, Sound as far as it has come, without its detail
 	EventSound          EventKind = "sound"           // Channel, Role, Sound
 	EventMark           EventKind = "mark"            // Mark
 	EventGap            EventKind = "gap"             // Channel, Role, Gap

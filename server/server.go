@@ -139,6 +139,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		alert: func(ctx context.Context, tenant, id string, a interaction.Alert) error {
 			return s.hub.Alert(ctx, tenant, id, a)
 		},
+		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
 	}
 	if s.hub, err = live.New(live.Options{
 		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics}, Permits: permits{c.permit()}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,

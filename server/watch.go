@@ -25,6 +25,7 @@ type watch struct {
 	log     *slog.Logger
 	now     func() time.Time
 	alert   func(ctx context.Context, tenant, id string, a interaction.Alert) error
+	running func(tenant string) []live.Running
 	in      chan interaction.Event
 	missed  atomic.Int64
 	refused atomic.Int64 // events that the bus would not take
@@ -61,14 +62,31 @@ func (w *watch) Publish(e interaction.Event) {
 	}
 }
 
-// run tries the rules until ctx ends.
+// run tries the rules until ctx ends. Events alone would not tell a silence, in which nothing happens, so it looks how far the calls
+// have come once a second.
 func (w *watch) run(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case e := <-w.in:
 			w.hear(ctx, e)
+		case <-tick.C:
+			w.look(ctx)
+		}
+	}
+}
+
+// look tells the rules how far each call has come, once all that was heard of it is told.
+func (w *watch) look(ctx context.Context) {
+	if len(w.rules.Rules) == 0 || len(w.in) > 0 {
+		return
+	}
+	for _, r := range w.running("") {
+		if c := w.calls[callKey{r.Tenant, r.ID}]; c != nil {
+			w.raise(ctx, r.Tenant, r.ID, c.Progress(r.DurationMs))
 		}
 	}
 }
@@ -78,9 +96,13 @@ func (w *watch) hear(ctx context.Context, e interaction.Event) {
 		w.deliver(ctx, e)
 		return
 	}
-	for _, a := range w.try(e) {
-		if err := w.alert(ctx, e.Tenant, e.CallID, a); err != nil { // the call has ended meanwhile; its record gets the alert
-			w.log.Debug("server: alert of a call that is over", "interaction", e.CallID, "rule", a.Rule, "err", err)
+	w.raise(ctx, e.Tenant, e.CallID, w.try(e))
+}
+
+func (w *watch) raise(ctx context.Context, tenant, id string, alerts []interaction.Alert) {
+	for _, a := range alerts {
+		if err := w.alert(ctx, tenant, id, a); err != nil { // the call has ended meanwhile; its record gets the alert
+			w.log.Debug("server: alert of a call that is over", "interaction", id, "rule", a.Rule, "err", err)
 		}
 	}
 }
@@ -113,6 +135,10 @@ func (w *watch) try(e interaction.Event) []interaction.Alert {
 				role = known
 			}
 			alerts = c.Segment(*e.Segment, role)
+		}
+	case interaction.EventSoundStarted:
+		if e.Sound != nil {
+			alerts = c.SoundStarted(e.Sound.Kind, e.Sound.Channel, e.Sound.StartMs)
 		}
 	case interaction.EventSound:
 		if e.Sound != nil {

@@ -145,6 +145,9 @@ func (c *channel) hear(e vad.Event) {
 	case e.Kind == vad.KindSpeech:
 		c.open = -1
 		c.addSegment(e.Interval)
+	case e.Type == vad.Start:
+		so := interaction.Sound{Kind: interaction.SoundKind(e.Kind), Channel: c.index, StartMs: ms(e.Interval.Start), EndMs: ms(e.Interval.End)}
+		c.emit(Event{Kind: EventSoundStarted, Channel: c.index, AtMs: so.StartMs, Sound: &so})
 	case e.Type == vad.End:
 		c.addSound(e)
 	}

@@ -76,6 +76,7 @@ type EventKind string
 const (
 	EventSpeechStarted EventKind = "speech_started" // AtMs is where the speech began, Channel whose it is
 	EventSegment       EventKind = "segment"        // Segment is complete, its noise-dependent values are those known so far
+	EventSoundStarted  EventKind = "sound_started"  // Sound as far as it has come; its start may still move
 	EventSound         EventKind = "sound"          // Sound is complete
 )
 

@@ -172,6 +172,8 @@ func describe(e *interaction.Event) string {
 			s += fmt.Sprintf("  %s %.2f", m.Label, m.Probabilities[m.Label])
 		}
 		return s
+	case interaction.EventSoundStarted:
+		return fmt.Sprintf("%s on channel %d, from %s", e.Sound.Kind, e.Sound.Channel, clock(e.Sound.StartMs))
 	case interaction.EventSound:
 		return fmt.Sprintf("%s on channel %d, %s to %s", e.Sound.Kind, e.Sound.Channel, clock(e.Sound.StartMs), clock(e.Sound.EndMs))
 	case interaction.EventAlert:

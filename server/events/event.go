@@ -5,7 +5,7 @@ import "github.com/timbre-voice/timbre/interaction"
 // kinds is the closed list of what is published and what a filter may name. Read only.
 var kinds = []interaction.EventKind{
 	interaction.EventSessionStarted, interaction.EventCallUpdated, interaction.EventSpeechStarted, interaction.EventSegment,
-	interaction.EventSound, interaction.EventMark, interaction.EventGap, interaction.EventVoice, interaction.EventAffect,
+	interaction.EventSoundStarted, interaction.EventSound, interaction.EventMark, interaction.EventGap, interaction.EventVoice, interaction.EventAffect,
 	interaction.EventAlert, interaction.EventProgress, interaction.EventSummary, interaction.EventSessionEnded, interaction.EventError,
 }
 

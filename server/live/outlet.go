@@ -127,6 +127,8 @@ func (c *call) hear(e analysis.Event) {
 	case analysis.EventSegment:
 		final := true
 		c.out.emit(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment})
+	case analysis.EventSoundStarted:
+		c.out.emit(interaction.Event{Type: interaction.EventSoundStarted, Channel: &channel, Sound: e.Sound})
 	case analysis.EventSound:
 		c.out.emit(interaction.Event{Type: interaction.EventSound, Channel: &channel, Sound: e.Sound})
 	}
