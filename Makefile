@@ -34,8 +34,8 @@ race: ## the same tests under the race detector
 
 twins: ## what runs networks, again with the AVX2 kernels and with plain Go: the records must be the same
 	@scripts/setup
-	GODEBUG=cpu.avx512f=off go test -count=1 ./engine/nn ./engine/vad ./interaction/analysis
-	GODEBUG=cpu.avx512f=off,cpu.avx2=off go test -count=1 ./engine/nn ./engine/vad ./interaction/analysis
+	GODEBUG=cpu.avx512f=off go test -count=1 ./engine/nn ./engine/vad ./voiceprint ./interaction/analysis
+	GODEBUG=cpu.avx512f=off,cpu.avx2=off go test -count=1 ./engine/nn ./engine/vad ./voiceprint ./interaction/analysis
 
 lint: ## gofmt and staticcheck
 	@scripts/setup lint

@@ -84,8 +84,6 @@ var fieldRules = map[string]rule{
 	"Turns.total_count":             count(),
 	"RoleTurn.count":                count(),
 	"Latency.count":                 within(1, maxExact), // no answer: the role is absent
-	"LegMetrics.participant_id":     text,
-	"LegMetrics.interruption_count": count(),
 	"Pace.syllables_per_s":          nonNegative,
 	"Pace.syllables":                count(),
 	"ChannelMetrics.loudness_dbfs":  level,
@@ -95,13 +93,18 @@ var fieldRules = map[string]rule{
 	"AffectPoint.arousal":           probability,
 	"AffectPoint.valence":           probability,
 	"AffectPoint.anger":             probability,
+	"AffectPoint.arousal_sd":        probability,
+	"AffectPoint.valence_sd":        probability,
+	"AffectPoint.anger_sd":          probability,
 	"Affect.trend":                  among("improving", "worsening", "steady"),
+	"Affect.class_ms":               count(),
 	"Voice.reasons":                 text,
 	"Voice.assurance":               among(AssuranceEvidenceOnly),
 	"Candidate.speaker_id":          text,
 	"Spoof.decision":                text,
 	"Alert.rule":                    text,
 	"Alert.severity":                among("info", "warning", "critical"),
+	"CX.peak_end":                   probability,
 	"PredictedCSAT.value":           within(1, 5),
 	"PredictedCSAT.low":             within(1, 5),
 	"PredictedCSAT.high":            within(1, 5),
@@ -120,6 +123,8 @@ var fieldRules = map[string]rule{
 	"Model.sha256":                  sha256Hex,
 	"Model.licence_class":           text,
 	"NotComputed.what":              fieldPath,
+	"LegMetrics.participant_id":     text,
+	"LegMetrics.interruption_count": count(),
 }
 
 // surveyRange is the scale of each kind of question.
