@@ -122,8 +122,10 @@ func messages(tb testing.TB, script []byte) []byte {
 	return out.Bytes()
 }
 
-func FuzzGeneric(f *testing.F)     { fuzzDialect(f, "generic", "") }
-func FuzzListen(f *testing.F)      { fuzzDialect(f, "listen", "encoding=linear16&sample_rate=8000&channels=2") }
+func FuzzGeneric(f *testing.F) { fuzzDialect(f, "generic", "") }
+func FuzzListen(f *testing.F) {
+	fuzzDialect(f, "listen", "encoding=linear16&sample_rate=8000&channels=2")
+}
 func FuzzTwilio(f *testing.F)      { fuzzDialect(f, "twilio", "") }
 func FuzzSignalWire(f *testing.F)  { fuzzDialect(f, "signalwire", "") }
 func FuzzAudioHook(f *testing.F)   { fuzzDialect(f, "audiohook", "") }
