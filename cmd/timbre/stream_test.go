@@ -136,6 +136,60 @@ func TestStreamPrintsResults(t *testing.T) {
 	}
 }
 
+// TestStreamedSidesAreOneCall streams in the dialects that carry a side on each connection: the two make one record.
+func TestStreamedSidesAreOneCall(t *testing.T) {
+	url, records := liveServer(t)
+	for _, dialect := range []string{"asterisk", "vonage"} {
+		t.Run(dialect, func(t *testing.T) {
+			wantExit(t, exitDone, []string{"stream", call(t, "short-call.wav"), "--url", url + "/v1/ingest/" + dialect, "--speed", "30", "--param", "queue=billing"})
+			r := <-records
+			if len(r.Participants) != 2 || r.Conversation.Turns == nil || r.Contact.State != interaction.StateComplete || r.Contact.Queue != "billing" {
+				t.Errorf("participants %+v, contact %+v", r.Participants, r.Contact)
+			}
+			select {
+			case other := <-records:
+				t.Errorf("a second record %+v", other.Contact)
+			default:
+			}
+		})
+	}
+}
+
+// TestManyStreamsAtOnce streams the same call many times at once and holds that each has the record of the call.
+func TestManyStreamsAtOnce(t *testing.T) {
+	url, records := liveServer(t)
+	const n = 50
+	customer, agent, err := (&streamFlags{agent: -1, customer: -1}).read(call(t, "short-call.wav"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	customer, agent = customer[:4*streamRate], agent[:4*streamRate]
+	dialects := []string{"twilio", "telnyx", "audiohook", "freeswitch"}
+	errs := make(chan error, n)
+	for i := range n {
+		go func() {
+			d := dialects[i%len(dialects)]
+			errs <- ingest.Play(t.Context(), ingest.PlayOptions{URL: url + "/v1/ingest/" + d, Dialect: d, Rate: streamRate, Customer: customer, Agent: agent})
+		}()
+	}
+	var first *interaction.Conversation
+	for range n {
+		r := <-records
+		r.Conversation.Channels = nil
+		if first == nil {
+			first = r.Conversation
+		}
+		if diff := cmp.Diff(first, r.Conversation); diff != "" {
+			t.Errorf("%s: -first +this:\n%s", r.Contact.Source.Dialect, diff)
+		}
+	}
+	for range n {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestStreamUsage(t *testing.T) {
 	wav := call(t, "mono-call.wav")
 	for _, c := range []struct {

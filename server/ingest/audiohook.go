@@ -18,7 +18,7 @@ import (
 // audioHookDialect is Genesys Cloud's AudioHook, protocol version 2, in the role of an AudioHook Monitor server.
 func audioHookDialect() *dialect {
 	return &dialect{name: "audiohook", admit: admitAudioHook,
-		roles:    map[string]interaction.Role{"external": interaction.RoleCustomer, "internal": interaction.RoleAgent},
+		roles: map[string]interaction.Role{"external": interaction.RoleCustomer, "internal": interaction.RoleAgent},
 		protocol: func(s *stream) protocol {
 			return &audioHook{s: s, session: s.request.Header.Get("Audiohook-Session-Id")}
 		}}

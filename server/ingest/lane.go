@@ -75,7 +75,7 @@ func (l *lane) push(ctx context.Context, c chunk) error {
 		}
 		l.next = c.number
 	}
-	if !l.begun && c.number <= 2 { // counters begin at 0, 1 or 2
+	if !l.begun && c.number <= 1 { // counters begin at 0 or 1; a higher one may have others behind it
 		l.begun, l.next = true, c.number
 	}
 	switch {

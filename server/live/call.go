@@ -71,6 +71,7 @@ func newCall(h *Hub, s ingest.Start, permit policy.Permit) (*call, error) {
 		rejoined: make(chan struct{}),
 	}
 	c.log = h.log.With("interaction", c.id, "tenant", c.tenant)
+	c.joining.Lock() // until begin is done, so that a stream that joins at once finds a call that has begun
 	c.out.call = c
 	var channels []analysis.Channel
 	for i, t := range s.Tracks {
@@ -100,6 +101,7 @@ func newCall(h *Hub, s ingest.Start, permit policy.Permit) (*call, error) {
 
 // begin is the first stream of a fresh call.
 func (c *call) begin(ctx context.Context, s ingest.Start) *stream {
+	defer c.joining.Unlock()
 	c.mu.Lock()
 	st := &stream{call: c}
 	c.streams[st] = struct{}{}

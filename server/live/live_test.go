@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/timbre-voice/timbre/engine/audio"
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/analysis"
+	"github.com/timbre-voice/timbre/interaction/policy"
 	"github.com/timbre-voice/timbre/internal/testkit"
 	"github.com/timbre-voice/timbre/server/ingest"
 )
@@ -256,6 +258,106 @@ func TestTwoStreamsAreOneCall(t *testing.T) {
 		t.Errorf("a stream of another rate joined: %v", err)
 	}
 	must(t, c.End(t.Context(), ingest.EndStop))
+}
+
+// TestStreamsThatComeAtOnce opens both sides of a call at the same moment, many times.
+func TestStreamsThatComeAtOnce(t *testing.T) {
+	records := newShelf()
+	h := newHub(t, Options{Records: records})
+	for i := range 30 {
+		id := fmt.Sprintf("CB%d", i)
+		var both sync.WaitGroup
+		var ids [2]string
+		errs := make([]error, 2)
+		ready := make(chan struct{})
+		opened := make(chan struct{}, 2)
+		for k, track := range []ingest.Track{customer, agent} {
+			both.Go(func() {
+				<-ready
+				c, err := h.Open(context.Background(), start(id, track))
+				opened <- struct{}{}
+				if err != nil {
+					errs[k] = err
+					return
+				}
+				ids[k] = c.ID()
+				for len(opened) < 2 { // neither ends before the other is there
+					runtime.Gosched()
+				}
+				errs[k] = errors.Join(c.Write(context.Background(), 0, make([]float32, 800)), c.End(context.Background(), ingest.EndStop))
+			})
+		}
+		close(ready)
+		both.Wait()
+		must(t, errs...)
+		if ids[0] != ids[1] {
+			t.Fatalf("two calls %v", ids)
+		}
+		roles := map[interaction.Role]int{}
+		for _, p := range records.record(t, ids[0]).Participants {
+			roles[p.Role]++
+		}
+		if roles[interaction.RoleAgent] != 1 || roles[interaction.RoleCustomer] != 1 {
+			t.Fatalf("participants %v", roles)
+		}
+	}
+}
+
+// elsewhere says of one call that another node has it.
+type elsewhere struct {
+	callID   string
+	call     ingest.Call
+	released []string
+}
+
+func (e *elsewhere) Claim(_ context.Context, s ingest.Start) (ingest.Call, error) {
+	if s.CallID == e.callID {
+		return e.call, nil
+	}
+	return nil, nil
+}
+
+func (e *elsewhere) Release(_, callID string) { e.released = append(e.released, callID) }
+
+func TestCallOfAnotherNode(t *testing.T) {
+	there := newHub(t, Options{Records: newShelf()})
+	far := open(t, there, start("CC1", customer))
+	d := &elsewhere{callID: "CC1", call: far}
+	h := newHub(t, Options{Records: newShelf(), Directory: d})
+	if c := open(t, h, start("CC1", agent)); c != far {
+		t.Error("the stream did not go to the node that has the call")
+	}
+	here := open(t, h, start("CC2", customer))
+	must(t, here.End(t.Context(), ingest.EndStop), far.End(t.Context(), ingest.EndStop))
+	if len(d.released) != 1 || d.released[0] != "CC2" {
+		t.Errorf("released %v, want CC2", d.released)
+	}
+}
+
+// strict gives a permit by the policy that the endpoint names.
+type strict struct{}
+
+func (strict) Permit(_ context.Context, s ingest.Start) (policy.Permit, error) {
+	if s.Policy == "" {
+		return policy.Permit{}, errors.New("strict: no policy")
+	}
+	return policy.Permit{Policy: s.Policy, KeepDigits: true}, nil
+}
+
+func TestPermitIsAsked(t *testing.T) {
+	records := newShelf()
+	h := newHub(t, Options{Records: records, Permits: strict{}})
+	if _, err := h.Open(t.Context(), start("CD1", customer)); err == nil {
+		t.Error("a call without a permit was opened")
+	}
+	s := start("CD1", customer)
+	s.Policy = "eu"
+	c := open(t, h, s)
+	must(t, c.Write(t.Context(), 0, make([]float32, 8000)), c.Digit(t.Context(), 0, "5", 100), c.End(t.Context(), ingest.EndStop))
+	r := records.record(t, c.ID())
+	if r.Governance.Policy != "eu" || len(r.Sounds) != 1 || r.Sounds[0].Detail != "5" {
+		t.Errorf("policy %s, sounds %+v", r.Governance.Policy, r.Sounds)
+	}
 }
 
 func TestBrokenStream(t *testing.T) {
