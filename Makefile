@@ -18,7 +18,9 @@ build: ## bin/timbre, one static binary
 	@scripts/setup
 	go build -trimpath -o bin/timbre ./cmd/timbre
 
-demo: build ## analyse the recorded sample call from end to end and show the report
+demo: build ## stream the sample call to a server, show the events and the stored record; then the report of the recording
+	go run ./internal/demo -timbre bin/timbre -o out/demo testdata/calls/sample-call.wav
+	@echo
 	bin/timbre analyze -o out/demo testdata/calls/sample-call.wav
 	@echo; echo "The record (JSON) and the timeline (SVG) are in out/demo."
 

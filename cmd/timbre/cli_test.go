@@ -66,7 +66,7 @@ func TestUsageIsExitStatus2(t *testing.T) {
 		says string
 	}{
 		{nil, "no command given, want one of analyze"},
-		{[]string{"analyse"}, `unknown command "analyse", want one of analyze, audit, calibrate, completion, enroll, eval, features, identify, models, speakers, verify, version (did you mean analyze?)`},
+		{[]string{"analyse"}, `unknown command "analyse", want one of analyze, audit, calibrate, completion, enroll, eval, features, identify, models, serve, speakers, stream, verify, version (did you mean analyze?)`},
 		{[]string{"eval"}, "no command given, want one of identification, verification"},
 		{[]string{"eval", "verification"}, "eval verification: --trials: not given, want a FILE"},
 		{[]string{"eval", "verification", "--trials", "x", "--degrade", "gsm"}, `--degrade: "gsm", want one of none, phone, phone-noisy`},
@@ -77,7 +77,7 @@ func TestUsageIsExitStatus2(t *testing.T) {
 		{[]string{"eval", "verification", "--trials", "x", "--group", "lang"}, "--group without --speakers"},
 		{[]string{"eval", "verification", "--trials", "x", "--channel", "-1"}, "--channel: -1, want 0 or more"},
 		{[]string{"eval", "identification", "--gallery", "x"}, "eval identification: --probes: not given, want a FILE"},
-		{[]string{"calibrate"}, "no command given, want one of verification"},
+		{[]string{"calibrate"}, "no command given, want one of csat, verification"},
 		{[]string{"calibrate", "verification", "--trials", "x"}, "--output: not given, want a FILE"},
 		{[]string{"verify", "x.wav"}, "--speaker: not given"},
 		{[]string{"verify", "--speaker", "a"}, "0 arguments, want one recording"},
