@@ -23,18 +23,18 @@ demo: build ## analyse the recorded sample call from end to end and show the rep
 	@echo; echo "The record (JSON) and the timeline (SVG) are in out/demo."
 
 test: ## everything but the race detector
-	@scripts/setup
+	@scripts/setup test
 	go vet ./...
 	go test -timeout 20m ./...
 
 race: ## the same tests under the race detector
-	@scripts/setup
+	@scripts/setup test
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
 
 twins: ## what runs networks, again with the AVX2 kernels and with plain Go: the records must be the same
 	@scripts/setup
-	GODEBUG=cpu.avx512f=off go test -count=1 ./engine/nn ./engine/vad ./interaction/analysis
-	GODEBUG=cpu.avx512f=off,cpu.avx2=off go test -count=1 ./engine/nn ./engine/vad ./interaction/analysis
+	GODEBUG=cpu.avx512f=off go test -count=1 ./engine/nn ./engine/vad ./voiceprint ./interaction/analysis
+	GODEBUG=cpu.avx512f=off,cpu.avx2=off go test -count=1 ./engine/nn ./engine/vad ./voiceprint ./interaction/analysis
 
 lint: ## gofmt and staticcheck
 	@scripts/setup lint
@@ -42,7 +42,7 @@ lint: ## gofmt and staticcheck
 	.tools/bin/staticcheck ./...
 
 bench: ## every stage and the whole session: time, allocations, x_realtime
-	@scripts/setup
+	@scripts/setup test
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
 eval-verification: build ## the dev table of the speaker model: make eval-verification DATA=FOLDER

@@ -14,15 +14,16 @@ import (
 	"github.com/timbre-voice/timbre/voiceprint"
 )
 
+// calibrateCommand holds what fits Timbre to a site's own calls.
 func (a *app) calibrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "calibrate",
-		Short: "Fit scores to a site's own labelled recordings",
+		Short: "Fit scores and predictions to your own calls",
 		Args:  noSuchCommand,
 		RunE:  needsCommand,
 	}
 	cmd.SuggestionsMinimumDistance = 2
-	cmd.AddCommand(a.calibrateVerificationCommand())
+	cmd.AddCommand(a.calibrateVerificationCommand(), a.calibrateCSATCommand())
 	return cmd
 }
 

@@ -56,6 +56,8 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 	conversation, absent := conversation(tracks, Rate, total, separated)
 	r.Conversation = &conversation
 	r.NotComputed = append(r.NotComputed, absent...)
+	AddAffect(r, s.opts.affect())
+	predict(r, s.opts.CSAT)
 	return r
 }
 

@@ -31,6 +31,7 @@ type channel struct {
 	detector  *vad.Detector
 	prosody   *prosody
 	loudness  *engine.Loudness // of the speech
+	affect    *liveAffect      // nil: not the customer's channel
 
 	received int64 // samples that came in, gaps included, at rate
 	scratch  []float32
@@ -72,6 +73,9 @@ func newChannel(e *Engine, p *prosody, index int, who Channel, o Options) (*chan
 	}
 	if c.detector, err = vad.NewDetector(e.vad, e.net); err != nil {
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
+	}
+	if who.Role == interaction.RoleCustomer {
+		c.affect = newLiveAffect(o.affect())
 	}
 	if c.loudness, err = engine.NewLoudness(Rate); err != nil {
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
@@ -158,6 +162,7 @@ func (c *channel) addSegment(v timeline.Interval) {
 	live, prosody := s.record, *s.record.Prosody
 	live.Prosody, live.SNRdB = &prosody, c.snr(s.power)
 	c.emit(Event{Kind: EventSegment, Channel: c.index, AtMs: live.EndMs, Segment: &live})
+	c.follow(&live)
 }
 
 func (c *channel) addSound(e vad.Event) {

@@ -18,11 +18,12 @@ var Allowed = map[string][]string{
 	"voiceprint":             {"engine", "engine/audio", "engine/nn", "engine/timeline", "engine/vad", "models", "voiceprint/eval"},
 	"interaction":            {},
 	"interaction/policy":     {"interaction"},
-	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
+	"interaction/csat":       {"interaction"},
+	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/csat", "interaction/policy"},
 	"server/store":           {"interaction"},
 	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
 	"server/identity":        {},
-	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "interaction", "interaction/policy", "interaction/analysis", "server/identity", "server/store", "internal/degrade"},
+	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "interaction", "interaction/csat", "interaction/policy", "interaction/analysis", "server/identity", "server/store", "internal/degrade"},
 	"internal/testkit":       {},
 	"internal/degrade":       {"engine/audio"},
 	"internal/layers":        {},
@@ -30,4 +31,4 @@ var Allowed = map[string][]string{
 
 // Pure lists the packages that are slices in, slices out: no files, no network, no logging, no clock and no goroutines, so
 // that whoever calls them decides about all of these.
-var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint", "voiceprint/eval", "interaction", "interaction/policy", "internal/degrade"}
+var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint", "voiceprint/eval", "interaction", "interaction/csat", "interaction/policy", "internal/degrade"}

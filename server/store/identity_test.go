@@ -1,12 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -368,72 +364,4 @@ func TestAuditChain(t *testing.T) {
 		}
 		ok(w.a.VerifyAudit(ctx))(t)
 	})
-}
-
-func TestDeleteSpeaker(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		ctx := t.Context()
-		_, print := enrol(t, w.a, "anna")
-		print.ID, print.Model = "", "m2"
-		ok(w.a.SaveVoiceprint(ctx, print))(t)
-		enrol(t, w.b, "anna")
-		ok(w.a.AddConsent(ctx, Consent{SpeakerID: "anna", Ref: "r", Purpose: "verify"}))(t)
-		must(t, w.a.SaveWatchlist(ctx, Watchlist{Name: "fraud", Purpose: "p", LegalBasis: "l", RetentionDays: 30, Approver: "x"}))
-		ok(w.a.AddToWatchlist(ctx, WatchlistEntry{Watchlist: "fraud", SpeakerID: "anna"}))(t)
-		ok(w.a.AddAttempt(ctx, Attempt{SpeakerID: "anna"}, func(l Lockout, _ Attempt) Lockout { return l }))(t)
-		must(t, w.a.OptOut(ctx, OptOut{Pseudonym: "p-anna"}))
-
-		got := ok(w.a.DeleteSpeaker(ctx, "anna"))(t)
-		equal(t, got, Deletion{Keys: 1, Voiceprints: 2, Consents: 1, WatchlistEntries: 1, Attempts: 1, Speakers: 1})
-		_, err := w.a.DeleteSpeaker(ctx, "anna")
-		code(t, err, "not_found")
-		_, err = w.a.PersonKey(ctx, "anna")
-		code(t, err, "not_found")
-		if !ok(w.a.IsOptedOut(ctx, "p-anna"))(t) {
-			t.Error("the opt-out went with the person")
-		}
-		ok(w.b.Speaker(ctx, "anna"))(t)
-		ok(w.b.PersonKey(ctx, "anna"))(t)
-	})
-}
-
-// TestNothingOfADeletedPersonIsInTheFile fills and churns a database, so that pages split and merge, and looks for the bytes.
-func TestNothingOfADeletedPersonIsInTheFile(t *testing.T) {
-	w := open(t, filepath.Join(t.TempDir(), "timbre.db"))
-	ctx := t.Context()
-	r := rand.New(rand.NewPCG(1, 2))
-	secret := make([]byte, 900)
-	for i := range secret {
-		secret[i] = byte(r.Uint32())
-	}
-	add := func(id string, sealed []byte) {
-		ok(w.a.AddSpeaker(ctx, Speaker{ID: id, DisplayName: "Name of " + id}, PersonKey{SpeakerID: id, KeyID: "k", Wrapped: append([]byte("key of "+id), sealed[:40]...)}))(t)
-		ok(w.a.SaveVoiceprint(ctx, Voiceprint{SpeakerID: id, Model: "m", Sealed: sealed, ConsentRef: "consent of " + id, Sources: 1}))(t)
-	}
-	other := make([]byte, 900)
-	for i := range 120 {
-		if i == 60 {
-			add("secret-anna", secret)
-		}
-		add(fmt.Sprintf("s%04d", r.IntN(1_000_000)), other)
-	}
-	found := func() (where []string) {
-		for _, suffix := range []string{"", "-wal", "-shm"} {
-			b, err := os.ReadFile(w.dsn + suffix)
-			must(t, err)
-			for name, needle := range map[string][]byte{"id": []byte("secret-anna"), "print": secret[100:132], "key": secret[:32]} {
-				if bytes.Contains(b, needle) {
-					where = append(where, name+suffix)
-				}
-			}
-		}
-		return where
-	}
-	if len(found()) < 3 {
-		t.Fatalf("found %v before the deletion, want id, print and key: the search itself does not work", found())
-	}
-	ok(w.a.DeleteSpeaker(ctx, "secret-anna"))(t)
-	if where := found(); len(where) != 0 {
-		t.Errorf("after the deletion still there: %v", where)
-	}
 }

@@ -8,6 +8,13 @@ faster than an FFT and needs nothing but numpy.
 """
 import numpy as np
 
+# What engine prints of the same options: a model is only loaded where the two texts are equal.
+TEXT = (
+    "fbank{frame{rate=8000 window_ms=25(200) hop_ms=10(80) scale=1 remove_dc=true preemph=0.97/frame window=povey fft=256 edges=snip}"
+    " mel{bands=40 low_hz=60 high_hz=3800 scale=htk shape=mel norm=peak} spectrum=power log=ln floor=1e-09}"
+    " cepstra{ceps=40 lifter=0 dct=ortho c0=cepstrum energy_floor=1e-09}"
+)
+
 RATE = 8000
 WINDOW = 200
 HOP = 80

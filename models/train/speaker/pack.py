@@ -1,19 +1,18 @@
 #!/usr/bin/env python3
 """Write models/speaker-tdnn-v1 from exported weights: weights.safetensors (float16) and manifest.json with what else stands there.
 
-    pack.py --weights RUN.best.safetensors --steps BIN --created YYYY-MM-DD [--state DIR] [--model DIR]
+    pack.py --weights RUN.best.safetensors --created YYYY-MM-DD [--state DIR] [--model DIR]
 
-BIN is models/train/speaker/steps, which knows the text of the front end. Further files (scoring.safetensors, calibration.json) are
-made after the weights and are taken up when this is called again.
+Further files (scoring.safetensors, calibration.json) are made after the weights and are taken up when this is called again.
 """
 import argparse
 import csv
 import hashlib
 import json
 import os
-import subprocess
 
 import export
+import features
 import net as nets
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -39,18 +38,16 @@ def training_data(state):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--weights", required=True)
-    p.add_argument("--steps", required=True)
     p.add_argument("--created", required=True)
     p.add_argument("--version", default="1.0.0")
     p.add_argument("--state", default=os.path.join(os.path.expanduser("~"), ".cache", "timbre", "train", "speaker"))
     p.add_argument("--model", default=os.path.join(HERE, "..", "..", "speaker-tdnn-v1"))
     a = p.parse_args()
-    front_end = subprocess.run([a.steps, "frontend"], stdout=subprocess.PIPE, check=True, text=True).stdout
     tensors, metadata = export.read(a.weights)
     make, kind = nets.NETS[metadata["net"]]
     if make is not nets.TDNN or kind != "mfcc":
         raise SystemExit(f"{a.weights}: a {metadata['net']} on {kind}, want the TDNN on mfcc")
-    data = export.safetensors(tensors, {"front_end": front_end, "dilations": ",".join(map(str, nets.DILATIONS)), "step": metadata["step"]})
+    data = export.safetensors(tensors, {"front_end": features.TEXT, "dilations": ",".join(map(str, nets.DILATIONS)), "step": metadata["step"]})
     os.makedirs(a.model, exist_ok=True)
     with open(os.path.join(a.model, "weights.safetensors"), "wb") as f:
         f.write(data)
@@ -64,7 +61,7 @@ def main():
     manifest = {
         "name": "speaker-tdnn-v1", "task": "speaker", "arch": "tdnn", "version": a.version,
         "summary": "Net speech of a telephone channel to an embedding of who speaks.",
-        "created": a.created, "sample_rate_hz": 8000, "features": front_end, "input_dims": 40,
+        "created": a.created, "sample_rate_hz": 8000, "features": features.TEXT, "input_dims": 40,
         "output_dims": int(tensors["embed.weight"].shape[1]), "classes": [],
         "params": int(sum(v.size for v in tensors.values())), "weights_type": "F16", "weights_bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(), "licence": "CC-BY-SA-4.0", "licence_class": "share-alike",
