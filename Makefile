@@ -12,7 +12,7 @@ DATA ?= ../shared/data
 
 .PHONY: help build demo test race twins lint bench eval-verification bench-peers golden generate fuzz
 help: ## what there is to make
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 build: ## bin/timbre, one static binary
 	@scripts/setup
