@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write models/speaker-tdnn-v1/scoring.safetensors: what scores are made with beside the network, from speakers of the train split.
 
-    scoring.py --weights RUN.best.safetensors [--top 200] [--ridge 0.1] [--state DIR] [--model DIR]
+    scoring.py --weights RUN.best.safetensors [--top 200] [--ridge 0.05] [--state DIR] [--model DIR]
 
 backend.mean and backend.transform are within-class covariance normalisation (Hatch, Kajarekar & Stolcke 2006): what varies from
 segment to segment of one speaker in the telephone band counts less in the cosine. cohort is the set of speakers that scores are
@@ -84,7 +84,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--weights", required=True)
     p.add_argument("--top", type=int, default=200)
-    p.add_argument("--ridge", type=float, default=0.1)
+    p.add_argument("--ridge", type=float, default=0.05)
     p.add_argument("--seed", type=int, default=5)
     p.add_argument("--state", default=state)
     p.add_argument("--model", default=os.path.join(HERE, "..", "..", "speaker-tdnn-v1"))
