@@ -17,6 +17,10 @@ import (
 	"github.com/timbre-voice/timbre/server/ingest"
 )
 
+// privacyTail is for how long samples are dropped after privacy_off: what was spoken before it may still be on its way, in the
+// network or held for a chunk that is missing.
+const privacyTail = 500 * time.Millisecond
+
 // maxWarnings bounds the warnings of one record.
 const maxWarnings = 50
 
@@ -30,7 +34,8 @@ type call struct {
 	endpoint   string
 	rate       int
 	started    time.Time
-	session    *analysis.Session
+	session    *analysis.Session // set before begun is
+	begun      atomic.Bool
 	log        *slog.Logger
 	done       chan struct{} // closed when the call is over and its record saved
 	hurry      chan struct{} // closed when nobody waits for lost streams any more
@@ -59,11 +64,13 @@ type channel struct {
 	name  string // of the track
 	role  interaction.Role
 	pos   atomic.Int64 // samples received, gaps included
+	until atomic.Int64 // position up to which samples are dropped after privacy ended
 	owner *stream      // nil: its stream has ended
 	lost  bool         // and not in order
 }
 
-func newCall(h *Hub, s ingest.Start, permit policy.Permit) (*call, error) {
+// newCall returns a call that has yet to begin. It is quick, for the hub waits for it.
+func newCall(h *Hub, s ingest.Start) *call {
 	now := h.now()
 	c := &call{
 		hub: h, id: newID(now), tenant: cmp.Or(s.Tenant, "default"), platformID: s.CallID, dialect: s.Dialect, endpoint: s.Endpoint,
@@ -73,13 +80,17 @@ func newCall(h *Hub, s ingest.Start, permit policy.Permit) (*call, error) {
 	c.log = h.log.With("interaction", c.id, "tenant", c.tenant)
 	c.joining.Lock() // until begin is done, so that a stream that joins at once finds a call that has begun
 	c.out.call = c
+	return c
+}
+
+// begin starts the session with the first stream. After an error the call is over.
+func (c *call) begin(ctx context.Context, s ingest.Start, permit policy.Permit) (*stream, error) {
+	defer c.joining.Unlock()
 	var channels []analysis.Channel
-	for i, t := range s.Tracks {
+	for _, t := range s.Tracks {
 		channels = append(channels, analysis.Channel{Role: t.Role, Separated: t.Separated, Mixed: t.Mixed})
-		c.channels = append(c.channels, &channel{index: i, name: t.Name, role: cmp.Or(t.Role, interaction.RoleUnknown)})
 	}
-	var err error
-	c.session, err = h.opts.Engine.NewSession(analysis.Options{
+	session, err := c.hub.opts.Engine.NewSession(analysis.Options{
 		ID:       c.id,
 		Tenant:   c.tenant,
 		Rate:     s.Rate,
@@ -88,33 +99,32 @@ func newCall(h *Hub, s ingest.Start, permit policy.Permit) (*call, error) {
 		OnEvent:  c.hear,
 		Contact: interaction.Contact{
 			ContactID: s.CallID,
-			StartedAt: &now,
+			StartedAt: &c.started,
 			Source:    interaction.Source{Kind: "stream", Dialect: s.Dialect, Endpoint: s.Endpoint},
 			Media:     interaction.Media{Encoding: s.Encoding},
 		},
 	})
+	c.mu.Lock()
 	if err != nil {
+		c.ending = true
+		c.mu.Unlock()
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	return c, nil
-}
-
-// begin is the first stream of a fresh call.
-func (c *call) begin(ctx context.Context, s ingest.Start) *stream {
-	defer c.joining.Unlock()
-	c.mu.Lock()
+	c.session = session
 	st := &stream{call: c}
 	c.streams[st] = struct{}{}
-	for _, ch := range c.channels {
-		ch.owner = st
+	for i, t := range s.Tracks {
+		ch := &channel{index: i, name: t.Name, role: cmp.Or(t.Role, interaction.RoleUnknown), owner: st}
+		c.channels = append(c.channels, ch)
 		st.channels = append(st.channels, ch)
 	}
 	c.bound.ContactID = s.CallID
 	c.mu.Unlock()
+	c.begun.Store(true)
 	c.bindStart(ctx, s.Binding)
 	c.tell(ctx, interaction.EventSessionStarted)
 	c.hub.running.Go(c.checkpoints)
-	return st
+	return st, nil
 }
 
 // bindStart takes what a stream told at its start. The tracks have told the roles.
@@ -261,6 +271,13 @@ func (c *call) mark(ctx context.Context, kind, detail string) error {
 	}
 	switch kind {
 	case "privacy_off":
+		c.mu.Lock()
+		for _, ch := range c.channels {
+			if c.privacy.Load() {
+				ch.until.Store(ch.pos.Load() + int64(privacyTail.Seconds()*float64(c.rate)))
+			}
+		}
+		c.mu.Unlock()
 		c.privacy.Store(false)
 	case "transfer", "agent_joined", "agent_left":
 		c.mu.Lock()
@@ -276,6 +293,9 @@ func (c *call) mark(ctx context.Context, kind, detail string) error {
 	}
 	return nil
 }
+
+// private says that what comes on a channel now must be dropped.
+func (c *call) private(ch *channel) bool { return c.privacy.Load() || ch.pos.Load() < ch.until.Load() }
 
 // invalid tells the errors of a caller from the end of the call.
 func (c *call) invalid(err error) error {
