@@ -24,12 +24,12 @@ demo: build ## stream the sample call to a server, show the events and the store
 	@echo; echo "The record (JSON) and the timeline (SVG) are in out/demo."
 
 test: ## everything but the race detector
-	@scripts/setup
+	@scripts/setup test
 	go vet ./...
 	go test -timeout 20m ./...
 
 race: ## the same tests under the race detector
-	@scripts/setup
+	@scripts/setup test
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
 
 twins: ## what runs networks, again with the AVX2 kernels and with plain Go: the records must be the same
@@ -43,7 +43,7 @@ lint: ## gofmt and staticcheck
 	.tools/bin/staticcheck ./...
 
 bench: ## every stage and the whole session: time, allocations, x_realtime
-	@scripts/setup
+	@scripts/setup test
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
 bench-peers: ## our features and the outside tools' on the same audio in the same run
