@@ -8,10 +8,11 @@ BENCH ?= .
 BENCHTIME ?= 1s
 FUZZTIME ?= 60s
 ROUNDS ?= 5
+DATA ?= ../shared/data
 
-.PHONY: help build demo test race twins lint bench bench-peers golden generate fuzz
+.PHONY: help build demo test race twins lint bench eval-verification bench-peers golden generate fuzz
 help: ## what there is to make
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 build: ## bin/timbre, one static binary
 	@scripts/setup
@@ -46,9 +47,14 @@ bench: ## every stage and the whole session: time, allocations, x_realtime
 	@scripts/setup test
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
-bench-peers: ## our features and the outside tools' on the same audio in the same run
+eval-verification: build ## the dev table of the speaker model: make eval-verification DATA=FOLDER
+	python3 testdata/bench/verification.py --data "$(DATA)"
+
+bench-peers: build ## our features and speaker model, and the outside tools', on the same audio in the same run
 	@scripts/setup golden
 	.venv/bin/python testdata/bench/peers_feats.py --rounds $(ROUNDS)
+	@scripts/setup peers
+	.venv-peers/bin/python testdata/bench/peers_speaker.py --data "$(DATA)" --rounds $(ROUNDS)
 
 golden: ## re-make the golden values with the outside tools; fails where one differs from what is committed
 	@scripts/setup golden
