@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -51,6 +50,7 @@ type Server struct {
 	ingest  *ingest.Handler
 	api     *api.API
 	watch   *watch
+	nodes   *nodes
 	uploads *uploads
 	records *records
 	metrics *metrics
@@ -143,12 +143,14 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		},
 		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
 	}
+	s.nodes = &nodes{broker: s.broker, store: s.store, node: d.Node, log: d.Log, serving: map[callKey]func(){}}
 	if s.hub, err = live.New(live.Options{
-		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics}, Permits: permits{c.permit()}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
+		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.permit()}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
 		Spill: filepath.Join(c.DataDir, "unsaved"), Log: d.Log, Now: d.Now,
 	}); err != nil {
 		return err
 	}
+	s.nodes.calls = calls{s.hub}
 	who := &access{store: s.store, box: box, log: d.Log}
 	open := c.Loopback() && !keys
 	if s.ingest, err = ingest.New(ingest.Options{Calls: s.hub, Endpoints: platforms{who}, Keys: who, Open: open, Log: d.Log, Now: d.Now}); err != nil {
@@ -168,7 +170,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	known := &voices{Voice: d.Voice, store: s.store, keys: wrapping, vault: identity.NewVault(wrapping), now: d.Now}
 	kept := &ledger{store: s.store, saved: s.relay.Wake}
 	s.api = api.New(api.Options{
-		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: calls{s.hub},
+		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,
 		Interactions: &interactions{store: s.store, rules: set, saved: s.relay.Wake}, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
 		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{deliveries}}, Ready: s.ready,
 		KeyRate:    api.Rate{PerSecond: c.Limits.KeyPerSecond, Burst: c.Limits.KeyBurst},
@@ -181,21 +183,6 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	})
 	s.measure(deliveries, jobs)
 	return s.listen(ctx)
-}
-
-// measure registers what is kept elsewhere.
-func (s *Server) measure(deliveries, jobs *events.JetQueue) {
-	m := s.metrics
-	m.gauge("timbre_calls_running", "Calls that run on this node.", func() float64 { return float64(len(s.hub.Running(""))) })
-	m.counter("timbre_events_published_total", "Live events handed to the broker.", func() float64 { return float64(s.bus.Stats().Published) })
-	m.counter("timbre_events_lost_total", "Live events that were dropped before the broker.", func() float64 { return float64(s.bus.Stats().LostOutgoing) })
-	m.counter("timbre_subscriber_events_lost_total", "Live events that slow subscribers lost.", func() float64 { return float64(s.bus.Stats().LostSubscriber) })
-	m.counter("timbre_rule_events_missed_total", "Live events that went past the rules.", func() float64 { return float64(s.watch.missed.Load()) })
-	m.gauge("timbre_events_waiting", "Live events that wait for the broker.", func() float64 { return float64(s.bus.Stats().Waiting) })
-	m.gauge("timbre_subscribers", "Sockets that listen to events.", func() float64 { return float64(s.bus.Stats().Subscribers) })
-	m.queue("webhooks", deliveries)
-	m.queue("uploads", jobs)
-	m.registry.MustRegister(dialects{s.ingest})
 }
 
 // ready says what works.
@@ -259,73 +246,6 @@ func (s *Server) URL() string {
 		scheme = "https"
 	}
 	return scheme + "://" + s.Addr()
-}
-
-// leftAfter is how old the last checkpoint of a call is, where other nodes share the store, when its node is taken for dead: longer
-// than the time between two checkpoints of the longest call.
-const leftAfter = 15 * time.Minute
-
-// housekeeping is how often what is old is looked for.
-const housekeeping = 5 * time.Minute
-
-// keepHouse takes up the calls of dead nodes and removes what has expired, until ctx ends.
-func (s *Server) keepHouse(ctx context.Context) {
-	before := s.begun // alone, every checkpoint that is older than this process is left behind
-	if strings.Contains(s.config.Database(), "://") {
-		before = s.now().Add(-leftAfter)
-	}
-	tick := time.NewTicker(housekeeping)
-	defer tick.Stop()
-	for {
-		if err := s.records.takeUp(ctx, before, s.log); err != nil && ctx.Err() == nil {
-			s.log.Warn("server: calls left behind", "err", err)
-		}
-		if err := s.expire(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("server: sweep", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			before = s.now().Add(-leftAfter)
-		}
-	}
-}
-
-// expire removes records whose retention ended, and keys and entries that expired.
-func (s *Server) expire(ctx context.Context) error {
-	if err := s.store.Sweep(ctx); err != nil {
-		return err
-	}
-	tenants, err := s.store.Tenants(ctx)
-	if err != nil {
-		return err
-	}
-	for _, t := range tenants {
-		for {
-			ids, err := s.store.Tenant(t.ID).ExpiredInteractions(ctx, 100)
-			if err != nil {
-				return err
-			}
-			gone := 0
-			for _, id := range ids {
-				err := s.store.Tenant(t.ID).DeleteInteraction(ctx, id)
-				if code := store.Code(err); err != nil && code != "not_found" && code != "conflict" { // deleted or held meanwhile
-					return err
-				}
-				if err == nil {
-					gone++
-				}
-			}
-			if gone > 0 {
-				s.log.Info("server: records deleted at the end of their retention", "tenant", t.ID, "records", gone)
-			}
-			if gone == 0 {
-				break
-			}
-		}
-	}
-	return nil
 }
 
 // Run answers until ctx ends, then drains and closes. The error is of the part that failed first; a drain that was cut short is one.
