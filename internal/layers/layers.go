@@ -8,22 +8,25 @@ const Module = "github.com/timbre-voice/timbre/"
 
 // Allowed lists, for each package below Module, the packages of ours that its non-test code may import.
 var Allowed = map[string][]string{
-	"engine/timeline":        {},
-	"engine/nn":              {},
-	"engine":                 {},
-	"engine/audio":           {"engine/timeline"},
-	"engine/vad":             {"engine", "engine/nn", "engine/timeline"},
-	"models":                 {"engine/nn"},
-	"voiceprint/eval":        {},
-	"interaction":            {},
-	"interaction/policy":     {"interaction"},
-	"interaction/analysis":   {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
-	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
-	"cmd/timbre":             {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
-	"internal/testkit":       {},
-	"internal/layers":        {},
+	"engine/timeline":          {},
+	"engine/nn":                {},
+	"engine":                   {},
+	"engine/audio":             {"engine/timeline"},
+	"engine/vad":               {"engine", "engine/nn", "engine/timeline"},
+	"models":                   {"engine/nn"},
+	"voiceprint/eval":          {},
+	"sentiment":                {"engine", "engine/nn", "engine/timeline"},
+	"sentiment/eval":           {"engine", "engine/timeline", "engine/vad", "sentiment"},
+	"interaction":              {},
+	"interaction/policy":       {"interaction"},
+	"interaction/analysis":     {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
+	"models/train/vad/steps":   {"engine", "engine/nn", "engine/vad"},
+	"models/train/emotion/lld": {"engine", "engine/vad", "models", "sentiment", "sentiment/eval"},
+	"cmd/timbre":               {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
+	"internal/testkit":         {},
+	"internal/layers":          {},
 }
 
 // Pure lists the packages that are slices in, slices out: no files, no network, no logging, no clock and no goroutines, so
 // that whoever calls them decides about all of these.
-var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy"}
+var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "sentiment", "sentiment/eval", "interaction", "interaction/policy"}

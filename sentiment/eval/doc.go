@@ -1,0 +1,2 @@
+// Package eval measures vocal emotion.
+package eval
