@@ -17,4 +17,3 @@ func BenchmarkReader(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(x))/Rate*float64(b.N)/b.Elapsed().Seconds(), "x_realtime")
 }
-
