@@ -15,18 +15,22 @@ var Allowed = map[string][]string{
 	"engine/vad":               {"engine", "engine/nn", "engine/timeline"},
 	"models":                   {"engine/nn"},
 	"voiceprint/eval":          {},
+	"voiceprint":               {"engine", "engine/audio", "engine/nn", "engine/timeline", "engine/vad", "models", "voiceprint/eval"},
 	"sentiment":                {"engine", "engine/nn", "engine/timeline"},
 	"sentiment/eval":           {"engine", "engine/timeline", "engine/vad", "sentiment"},
 	"interaction":              {},
 	"interaction/policy":       {"interaction"},
 	"interaction/analysis":     {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
+	"server/store":             {"interaction"},
 	"models/train/vad/steps":   {"engine", "engine/nn", "engine/vad"},
 	"models/train/emotion/lld": {"engine", "engine/vad", "models", "sentiment", "sentiment/eval"},
-	"cmd/timbre":               {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
+	"server/identity":          {},
+	"cmd/timbre":               {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "sentiment", "sentiment/eval", "interaction", "interaction/policy", "interaction/analysis", "internal/degrade"},
 	"internal/testkit":         {},
+	"internal/degrade":         {"engine/audio"},
 	"internal/layers":          {},
 }
 
 // Pure lists the packages that are slices in, slices out: no files, no network, no logging, no clock and no goroutines, so
 // that whoever calls them decides about all of these.
-var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "sentiment", "sentiment/eval", "interaction", "interaction/policy"}
+var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint", "voiceprint/eval", "sentiment", "sentiment/eval", "interaction", "interaction/policy", "internal/degrade"}

@@ -1,8 +1,9 @@
 // Package testkit holds the few helpers that the tests of several packages share.
 //
 // Root and Testdata find files from any package's folder, Text compares a text that the project itself defines (a schema, a
-// report) with its committed file, and Main ends a package's tests with a check for leaked goroutines. Numbers are never compared
-// with a file that Text wrote: golden values come from outside tools, with their provenance in testdata/golden.
+// report) with its committed file, Postgres starts a private PostgreSQL server, and Main ends a package's tests with a check for
+// leaked goroutines. Numbers are never compared with a file that Text wrote: golden values come from outside tools, with their
+// provenance in testdata/golden.
 package testkit
 
 import (
@@ -18,9 +19,12 @@ import (
 
 var update = flag.Bool("update", false, "write the committed texts anew instead of comparing with them")
 
-// Main runs the tests of a package and fails when a goroutine outlives them. Call it from TestMain.
+// Main runs the tests of a package, ends what Postgres started and fails when a goroutine outlives them. Call it from TestMain.
 func Main(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		stopPostgres()
+		os.Exit(code)
+	}))
 }
 
 // Root returns the folder of the repository: the nearest one above the test that holds go.mod.
