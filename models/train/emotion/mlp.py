@@ -24,15 +24,15 @@ def inputs(z, m, v, seconds):
 class Net(torch.nn.Module):
     def __init__(self, dims, hidden=96, second=48):
         super().__init__()
-        self.l1 = torch.nn.Linear(dims, hidden)
-        self.l2 = torch.nn.Linear(hidden, second)
+        self.first = torch.nn.Linear(dims, hidden)
+        self.second = torch.nn.Linear(hidden, second)
         self.out = torch.nn.Linear(second, 5)
 
     def forward(self, x, drop=0.0):
         f = torch.nn.functional
         x = f.dropout(x, 0.4 * drop, self.training)
-        x = f.dropout(torch.relu(self.l1(x)), drop, self.training)
-        x = f.dropout(torch.relu(self.l2(x)), 0.5 * drop, self.training)
+        x = f.dropout(torch.relu(self.first(x)), drop, self.training)
+        x = f.dropout(torch.relu(self.second(x)), 0.5 * drop, self.training)
         return self.out(x)
 
 
