@@ -32,6 +32,7 @@ type Channel struct {
 	ExternalID  string           // the site's agent or customer id
 	DisplayName string
 	Separated   bool // nobody else is on this channel
+	Mixed       bool // the platform says that several people share the channel: binding a role does not make it Separated
 }
 
 // Validate lists everything that is wrong with o.
