@@ -66,7 +66,7 @@ func TestUsageIsExitStatus2(t *testing.T) {
 		says string
 	}{
 		{nil, "no command given, want one of analyze"},
-		{[]string{"analyse"}, `unknown command "analyse", want one of analyze, completion, eval, features, models, version (did you mean analyze?)`},
+		{[]string{"analyse"}, `unknown command "analyse", want one of analyze, calibrate, completion, eval, features, models, version (did you mean analyze?)`},
 		{[]string{"models"}, "no command given, want one of info, list, verify"},
 		{[]string{"models", "lists"}, `unknown command "lists"`},
 		{[]string{"models", "list", "x"}, `unexpected argument "x"`},
@@ -82,6 +82,9 @@ func TestUsageIsExitStatus2(t *testing.T) {
 		{[]string{"analyze", "--language", "en_GB", "x.wav"}, `--language: "en_GB", want a BCP 47 tag`},
 		{[]string{"analyze", "--json", "--summary", "x.wav"}, "both given"},
 		{[]string{"analyze", "-o", "", "x.wav"}, "--output: empty, want a folder"},
+		{[]string{"calibrate"}, "no command given, want one of csat"},
+		{[]string{"calibrate", "csat", "-o", "x.json"}, "--records: empty, want a file of records"},
+		{[]string{"calibrate", "csat", "--records", "x.jsonl"}, "--output: empty, want a file to write"},
 		{[]string{"features"}, "0 arguments, want one file"},
 		{[]string{"features", "a.wav", "b.wav"}, `unexpected argument "b.wav"`},
 		{[]string{"features", "--kind", "plp", "x.wav"}, `--kind: "plp", want one of mfcc, fbank, pitch, vad`},

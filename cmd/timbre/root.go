@@ -87,7 +87,7 @@ Exit status: 0 done, 1 failed, 2 the command line was wrong.`,
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log every step to standard error")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(a.analyzeCommand(), a.featuresCommand(), a.modelsCommand(), a.evalCommand(), a.versionCommand())
+	root.AddCommand(a.analyzeCommand(), a.calibrateCommand(), a.featuresCommand(), a.modelsCommand(), a.evalCommand(), a.versionCommand())
 	return root
 }
 

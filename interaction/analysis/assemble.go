@@ -70,6 +70,8 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 	conversation.Legs = s.legMetrics(tracks, legs, total, separated)
 	r.Conversation = &conversation
 	r.NotComputed = append(r.NotComputed, absent...)
+	AddAffect(r, s.opts.affect())
+	predict(r, s.opts.CSAT)
 	return r
 }
 

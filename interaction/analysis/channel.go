@@ -32,6 +32,7 @@ type channel struct {
 	detector  *vad.Detector
 	prosody   *prosody
 	loudness  *engine.Loudness // of the speech
+	affect    *liveAffect      // nil: not the customer's channel
 
 	received int64 // samples that came in, gaps included, at rate
 	scratch  []float32
@@ -80,6 +81,9 @@ func newChannel(s *Session, index int, who Channel) (*channel, error) {
 	}
 	if c.detector, err = vad.NewDetector(e.vad, e.net); err != nil {
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
+	}
+	if who.Role == interaction.RoleCustomer {
+		c.affect = newLiveAffect(o.affect())
 	}
 	if c.loudness, err = engine.NewLoudness(Rate); err != nil {
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
@@ -176,6 +180,7 @@ func (c *channel) addSegment(v timeline.Interval) {
 	live.Prosody, live.SNRdB = &prosody, c.snr(s.power)
 	live.ParticipantID = c.session.participantID(c, c.session.keptLegs(), live.StartMs)
 	c.emit(Event{Kind: EventSegment, Channel: c.index, AtMs: live.EndMs, Segment: &live})
+	c.follow(&live)
 }
 
 func (c *channel) addSound(e vad.Event) {
