@@ -1,6 +1,8 @@
 package sentiment
 
 import (
+	"slices"
+
 	"github.com/timbre-voice/timbre/engine"
 )
 
@@ -32,7 +34,7 @@ const (
 	numScalars  = dCepstra
 	numCepstra  = 15
 	NumLLD      = numScalars + numCepstra // low-level descriptors of a frame
-	NumBands    = 32                      // log-mel bands of a frame
+	numBands    = 32                      // mel bands behind the cepstra
 	levelFloor  = -100.0
 	bandFloorDB = -60.0
 )
@@ -45,7 +47,7 @@ func descriptorOptions() engine.StreamOptions {
 		Fbank: engine.FbankOptions{
 			Frame: engine.FrameOptions{Rate: Rate, WindowMs: 25, HopMs: HopMs, Scale: 1, RemoveDC: true,
 				PreEmphScope: engine.PreEmphFrame, Window: engine.WindowHannPeriodic, Edges: engine.EdgesSnip},
-			Mel: engine.MelOptions{NumBands: NumBands, LowHz: 150, HighHz: 3700, Scale: engine.MelHTK, Shape: engine.MelShapeMel,
+			Mel: engine.MelOptions{NumBands: numBands, LowHz: 150, HighHz: 3700, Scale: engine.MelHTK, Shape: engine.MelShapeMel,
 				Norm: engine.MelNormPeak},
 			Spectrum: engine.SpectrumPower, Log: engine.LogNatural, Floor: 1e-9,
 		},
@@ -56,16 +58,15 @@ func descriptorOptions() engine.StreamOptions {
 	}
 }
 
-// Descriptors holds the frames of one segment: T rows of NumLLD descriptors and T rows of NumBands log-mel bands, row-major.
+// Descriptors holds the low-level descriptors of the frames of a segment: T rows of NumLLD values, row-major.
 type Descriptors struct {
-	LLD    []float32 // T×NumLLD
-	LogMel []float32 // T×NumBands, natural logarithm of the power
+	LLD []float32 // T×NumLLD
 }
 
 // Frames returns T.
 func (d *Descriptors) Frames() int { return len(d.LLD) / NumLLD }
 
-func (d *Descriptors) reset() { d.LLD, d.LogMel = d.LLD[:0], d.LogMel[:0] }
+func (d *Descriptors) reset() { d.LLD = d.LLD[:0] }
 
 // add appends the row of f.
 func (d *Descriptors) add(f *engine.Frame) {
@@ -90,5 +91,16 @@ func (d *Descriptors) add(f *engine.Frame) {
 	}
 	copy(row[dCepstra:], f.MFCC[1:])
 	d.LLD = append(d.LLD, row[:]...)
-	d.LogMel = append(d.LogMel, f.LogMel...)
+}
+
+// Append copies the first n frames of o, or all where there are fewer, behind those of d.
+func (d *Descriptors) Append(o *Descriptors, n int) {
+	n = min(n, o.Frames())
+	d.LLD = append(d.LLD, o.LLD[:n*NumLLD]...)
+}
+
+// Last returns a copy of the last n frames of d, or of all where there are fewer.
+func (d *Descriptors) Last(n int) Descriptors {
+	from := max(d.Frames()-n, 0)
+	return Descriptors{slices.Clone(d.LLD[from*NumLLD:])}
 }

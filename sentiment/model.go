@@ -34,7 +34,43 @@ type Model struct {
 }
 
 // member is one network: two hidden layers with rectifiers, five outputs.
-type member struct{ first, second, out *nn.Dense }
+type member struct{ first, second, out layer }
+
+// layer is a fully connected layer, y = W·x + b. It sums in float64 and in one order, where nn.Dense sums as fast as the processor at
+// hand can: a score stands in a record, and a record must not depend on the processor.
+type layer struct {
+	in, out int
+	w, b    []float32 // out×in, out
+}
+
+func loadLayer(t *nn.Tensors, prefix string, in, out int) (layer, error) {
+	w, errW := t.Float32(prefix+".weight", out, in)
+	b, errB := t.Float32(prefix+".bias", out)
+	return layer{in, out, w, b}, errors.Join(errW, errB)
+}
+
+// forward writes the layer's output for x to dst, below 0 cut to 0 where rectify.
+func (l *layer) forward(dst, x []float64, rectify bool) {
+	for o := range l.out {
+		row := l.w[o*l.in:][:len(x)]
+		var s0, s1, s2, s3 float64 // four sums: one would wait for its own latency
+		i := 0
+		for ; i+4 <= len(x); i += 4 {
+			s0 += float64(row[i]) * x[i]
+			s1 += float64(row[i+1]) * x[i+1]
+			s2 += float64(row[i+2]) * x[i+2]
+			s3 += float64(row[i+3]) * x[i+3]
+		}
+		for ; i < len(x); i++ {
+			s0 += float64(row[i]) * x[i]
+		}
+		y := float64(l.b[o]) + ((s0 + s1) + (s2 + s3))
+		if rectify {
+			y = max(y, 0)
+		}
+		dst[o] = y
+	}
+}
 
 // LoadModel builds the model from its tensors: norm.mean, norm.scale, temperature [2, 2] (classes, arousal; without history, with a
 // long one) and memberK.first, .second and .out for each network that the metadata counts; widths follow from the shapes. The
@@ -93,9 +129,9 @@ func loadMember(t *nn.Tensors, prefix string) (member, error) {
 		return e, err
 	}
 	var errs [3]error
-	e.first, errs[0] = nn.LoadDense(t, prefix+".first", inputs, a)
-	e.second, errs[1] = nn.LoadDense(t, prefix+".second", a, b)
-	e.out, errs[2] = nn.LoadDense(t, prefix+".out", b, outputs)
+	e.first, errs[0] = loadLayer(t, prefix+".first", inputs, a)
+	e.second, errs[1] = loadLayer(t, prefix+".second", a, b)
+	e.out, errs[2] = loadLayer(t, prefix+".out", b, outputs)
 	return e, errors.Join(errs[:]...)
 }
 
@@ -110,16 +146,16 @@ func widen(x []float32) []float64 {
 // Scorer scores segments by a model, one at a time. It allocates nothing after NewScorer. Not safe for concurrent use.
 type Scorer struct {
 	m       *Model
-	x, a, b []float32
-	out     [outputs]float32
+	x, a, b []float64
+	out     [outputs]float64
 }
 
 // NewScorer returns a scorer of m.
 func (m *Model) NewScorer() *Scorer {
-	s := &Scorer{m: m, x: make([]float32, inputs)}
+	s := &Scorer{m: m, x: make([]float64, inputs)}
 	for _, e := range m.members {
-		s.a = make([]float32, max(len(s.a), e.first.Out()))
-		s.b = make([]float32, max(len(s.b), e.second.Out()))
+		s.a = make([]float64, max(len(s.a), e.first.out))
+		s.b = make([]float64, max(len(s.b), e.second.out))
 	}
 	return s
 }
@@ -136,14 +172,12 @@ func (s *Scorer) Score(functionals []float64, n *Normaliser) (Score, error) {
 	}
 	var logits [outputs]float64
 	for _, e := range s.m.members {
-		a, b := s.a[:e.first.Out()], s.b[:e.second.Out()]
-		e.first.Forward(a, s.x, 1)
-		nn.ReLU(a)
-		e.second.Forward(b, a, 1)
-		nn.ReLU(b)
-		e.out.Forward(s.out[:], b, 1)
+		a, b := s.a[:e.first.out], s.b[:e.second.out]
+		e.first.forward(a, s.x, true)
+		e.second.forward(b, a, true)
+		e.out.forward(s.out[:], b, false)
 		for i, v := range s.out {
-			logits[i] += float64(v) / float64(len(s.m.members))
+			logits[i] += v / float64(len(s.m.members))
 		}
 	}
 	return s.m.calibrate(logits, r), nil
@@ -166,10 +200,10 @@ func (s *Scorer) fill(functionals []float64, n *Normaliser) (r float64, known bo
 		if i == fLevel { // the gain of the line is not the speaker's: only the difference tells, and only once there is one
 			raw, own = 0, r*(z-m)
 		}
-		s.x[i] = float32(raw)
-		s.x[NumFunctionals+i] = float32(clamp(own/math.Sqrt(1-q+q*spread), clipZ))
+		s.x[i] = raw
+		s.x[NumFunctionals+i] = clamp(own/math.Sqrt(1-q+q*spread), clipZ)
 	}
-	s.x[2*NumFunctionals] = float32(r)
+	s.x[2*NumFunctionals] = r
 	return r, known
 }
 

@@ -41,17 +41,23 @@ func filled(x float32, shape ...int) values {
 	return v
 }
 
-// weights returns tensors of a model of two members with random weights.
-func weights() map[string]values {
+// weights returns tensors of a model of two small members with random weights.
+func weights() map[string]values { return weightsOf(2, 8, 6) }
+
+// weightsOf returns tensors of n members with layers of a and of b and more values.
+func weightsOf(n, a, b int) map[string]values {
 	rng := rand.New(rand.NewPCG(9, 10))
 	w := map[string]values{
 		"norm.mean": filled(2, NumFunctionals), "norm.scale": filled(3, NumFunctionals),
 		"temperature": {[]int{2, 2}, []float32{1, 1, 1, 1}},
 	}
-	for k := range 2 {
+	for k := range n {
 		p := fmt.Sprintf("member%d.", k)
-		for name, d := range map[string][2]int{"first": {8, inputs}, "second": {6 + k, 8}, "out": {outputs, 6 + k}} {
-			w[p+name+".weight"], w[p+name+".bias"] = random(rng, d[0], d[1]), random(rng, d[0])
+		for _, l := range []struct {
+			name    string
+			out, in int
+		}{{"first", a, inputs}, {"second", b + k, a}, {"out", outputs, b + k}} {
+			w[p+l.name+".weight"], w[p+l.name+".bias"] = random(rng, l.out, l.in), random(rng, l.out)
 		}
 	}
 	return w

@@ -45,6 +45,9 @@ func (r *Reader) Frames() *Descriptors { return &r.frames }
 // Functionals fills dst, NumFunctionals values, with the functionals of the frames so far; NaN where there is too little to tell.
 func (r *Reader) Functionals(dst []float64) { r.work.compute(dst, &r.frames) }
 
+// Measure fills dst with the functionals of other frames, as those of several segments joined.
+func (r *Reader) Measure(dst []float64, d *Descriptors) { r.work.compute(dst, d) }
+
 // Read returns the functionals and the descriptors of the segment x in one piece.
 func (r *Reader) Read(dst []float64, x []float32) *Descriptors {
 	r.Reset()

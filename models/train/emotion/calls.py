@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "speaker"))
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "speaker"))
 import augment  # noqa: E402
 
 RATE = augment.RATE

@@ -84,7 +84,7 @@ def train(pool, index, seed, epochs=30, hidden=96, second=48, drop=0.5, decay=1e
         for k in vs:
             here = np.flatnonzero(v == k)
             zz = z[k][index[here]].copy()
-            mm, vv = P.normal(scaler, pool.x[k], members[here], weight[here])
+            mm, vv = P.normal(scaler, pool, k, members[here], weight[here])
             flat = rng.random(len(here)) < 0.3  # clips that someone has brought to one level
             mm[flat, LEVEL] = zz[flat, LEVEL]
             x[here] = inputs(zz, mm, vv, kept[here])
@@ -121,7 +121,7 @@ def predict(nets, pool, index, version, history, seed=0):
             none = np.zeros((n, z.shape[1]), np.float32)
             x = inputs(z[index].copy(), none, none + 1, np.zeros(n))
         else:
-            x = inputs(z[index].copy(), *P.normal(scaler, pool.x[version], members, weight), kept)
+            x = inputs(z[index].copy(), *P.normal(scaler, pool, version, members, weight), kept)
         with torch.no_grad():
             out = out + net(torch.from_numpy(x)).numpy()
     return out / len(nets)

@@ -37,6 +37,14 @@ class Pool:
         path = os.path.join(state, "phone.frames.index")
         if os.path.exists(path):
             self.seconds = np.loadtxt(path) / 100.0
+        # sums that histories are made of: values and squares in one standardisation, 0 where unknown, and which are known
+        self.mean, self.scale = np.nanmean(self.x, (0, 1)), np.nanstd(self.x, (0, 1)) + 1e-9
+        self.gaps = np.flatnonzero(np.isnan(self.x).any((0, 1)))
+        self.known = [(~np.isnan(x[:, self.gaps])).astype(np.float32) for x in self.x]
+        self.sums = []
+        for x in self.x:
+            z = np.nan_to_num((x - self.mean) / self.scale, nan=0.0).astype(np.float32)
+            self.sums.append(np.concatenate([z, z * z], 1))
         names = sorted(set(self.speaker))
         self.speakers = names
         self.who = np.array([names.index(s) for s in self.speaker])
@@ -48,7 +56,7 @@ class Pool:
                 self.lists[s, c, : len(l)] = l
 
 
-def draw_history(rng, pool, index, probs, seconds, slots=40):
+def draw_history(rng, pool, index, probs, seconds, slots=36):
     """For each clip of index, other clips of its speaker: per clip probs[5] of the slots, seconds of speech.
 
     Returns (members [len(index), slots], weights of the same shape, seconds kept [len(index)]).
@@ -91,16 +99,20 @@ class Scaler:
         return np.where(np.isnan(z), 0, z).astype(np.float32)
 
 
-def normal(scaler, x, members, weight):
+def normal(scaler, pool, version, members, weight):
     """Mean and variance of each history [n, F], standardised: what the engine's Normaliser gives. Unknown values do not count.
 
     The variance is 1, the population's, where there is nothing to tell it.
     """
     n, slots = members.shape
-    w = csr_matrix((weight.ravel(), members.ravel(), np.arange(0, n * slots + 1, slots)), shape=(n, len(x)))
-    known = ~np.isnan(x)
-    z = np.where(known, (x - scaler.mean) / scaler.scale, 0)
-    total = w @ known.astype(float)
-    m = (w @ z) / np.maximum(total, 1e-6)
-    v = (w @ z**2) / np.maximum(total, 1e-6) - m**2
-    return np.clip(m, -4, 4).astype(np.float32), np.where(total > 1e-6, np.clip(v, 0, 16), 1).astype(np.float32)
+    w = csr_matrix((weight.ravel().astype(np.float32), members.ravel(), np.arange(0, n * slots + 1, slots)), shape=(n, len(pool.rows)))
+    f = len(scaler.mean)
+    sums = w @ pool.sums[version]  # [n, 2F]
+    total = np.repeat(weight.sum(1, keepdims=True), f, 1)
+    total[:, pool.gaps] = w @ pool.known[version]
+    some, total = total > 1e-6, np.maximum(total, 1e-6)
+    m = sums[:, :f] / total
+    v = np.maximum(sums[:, f:] / total - m**2, 0)
+    m = (m * pool.scale + pool.mean - scaler.mean) / scaler.scale
+    v = v * (pool.scale / scaler.scale) ** 2
+    return np.where(some, np.clip(m, -4, 4), 0).astype(np.float32), np.where(some, np.minimum(v, 16), 1).astype(np.float32)

@@ -29,10 +29,10 @@ class Frames:
     def __init__(self, state, version):
         path = os.path.join(state, version + ".frames")
         counts = np.loadtxt(path + ".index").astype(int)
-        data = np.memmap(path, dtype="<f4", mode="r").reshape(-1, 63)
+        data = np.memmap(path, dtype="<f4", mode="r").reshape(-1, LLD)
         at, self.clips = 0, []
         for n in counts:
-            x = np.array(data[at : at + n, :LLD])
+            x = np.array(data[at : at + n])
             at += n
             k = n // STEP * STEP
             voiced = x[:k, F0].reshape(-1, STEP) > 0
@@ -131,14 +131,12 @@ def train(pool, frames, cols, index, seed, epochs=16, batch=64, lr=2e-3, decay=1
         m = np.zeros((len(index), LLD), np.float32)
         for k in vs:
             here = np.flatnonzero(v == k)
-            m[here] = P.normal(scaler, pool.x[k], members[here], weight[here])[0][:, cols] * ratio
+            m[here] = P.normal(scaler, pool, k, members[here], weight[here])[0][:, cols] * ratio
         r = (kept / (kept + mlp.KAPPA)).astype(np.float32)
         order = rng.permutation(len(index))
         total = 0.0
         for at in range(0, len(order), batch):
             b = order[at : at + batch]
-            for k in vs:  # one version a batch of its own would starve the norms: mix through a list per row
-                pass
             clips = {int(index[j]): frames[v[j]].clips[index[j]] for j in b}
             x, mask = batch_of(clips, [int(i) for i in index[b]], mean, scale, m[b], r[b], length, rng)
             out = net(x, mask, torch.from_numpy(r[b])[:, None], drop)
@@ -165,7 +163,7 @@ def predict(made, pool, frames, cols, index, version, history, seed=0):
     m, r = np.zeros((n, LLD), np.float32), np.zeros(n, np.float32)
     if history is not None:
         members, weight, kept = P.draw_history(rng, pool, index, history[1], np.full(n, history[0]))
-        m = P.normal(made["scaler"], pool.x[version], members, weight)[0][:, cols] * made["ratio"]
+        m = P.normal(made["scaler"], pool, version, members, weight)[0][:, cols] * made["ratio"]
         r = (kept / (kept + mlp.KAPPA)).astype(np.float32)
     out = np.zeros((n, 5), np.float32)
     order = np.argsort([len(frames[version].clips[i]) for i in index], kind="stable")

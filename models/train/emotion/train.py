@@ -16,9 +16,10 @@ import torch
 import measure
 import mlp
 import pool as P
-from export import write
+from artefact import write
 
 TRAIN = ["train", "train_aux", "train_arousal"]
+EPOCHS = 20
 VERSIONS = ["phone", "wide", "line1", "gsm", "opus", "line2"]
 
 
@@ -81,9 +82,9 @@ def ship(a):
     sets = a.sets.split(",")
     splits = TRAIN + (["dev"] if "emodb" in sets else [])
     index = np.flatnonzero(np.isin(pool.split, splits) & np.isin(pool.set, sets))
-    t = temperatures(pool, index, a.folds, 1)
+    nets = ensemble(pool, index, a.members, epochs=EPOCHS)
+    t = temperatures(pool, index, a.folds, 1, epochs=EPOCHS)
     print("temperatures", t, flush=True)
-    nets = ensemble(pool, index, a.members)
     with open(a.features) as f:
         feature_set = f.readline().strip()
     write(a.model, nets, t, feature_set, a.created, sets, a.summary)
@@ -110,7 +111,7 @@ def folds(a):
     for name, train, test in protocol(pool):
         if a.only and name not in a.only.split(","):
             continue
-        nets = ensemble(pool, train, a.members)
+        nets = ensemble(pool, train, a.members, epochs=EPOCHS)
         parts.setdefault(name, []).append((test, mlp.predict(nets, pool, test, 0, None), mlp.predict(nets, pool, test, 0, history(test))))
         print(name, len(test), flush=True)
     table(pool, parts, a.out)
@@ -157,8 +158,8 @@ def main():
     ap.add_argument("--created")
     ap.add_argument("--summary", default="Probabilities of four expressed emotions, and arousal, of a segment of telephone speech.")
     ap.add_argument("--sets", default="ravdess,nemo,ased,baved")
-    ap.add_argument("--members", type=int, default=8)
-    ap.add_argument("--folds", type=int, default=4)
+    ap.add_argument("--members", type=int, default=6)
+    ap.add_argument("--folds", type=int, default=2)
     ap.add_argument("--only", default="")
     ap.add_argument("--out")
     a = ap.parse_args()

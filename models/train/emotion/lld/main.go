@@ -1,11 +1,11 @@
 // Command lld runs the engine's own features over a pool of clips, so that training sees exactly what a session computes.
 //
-//	lld -table emotion.tsv -audio VERSION.s16 -functionals F.f32 [-frames D.f32]
+//	lld -table emotion.tsv -audio VERSION.s16 -functionals F.f32 [-frames D.f32] [-cuts]
 //	lld names
 //
 // The table is tab-separated with a header; its columns start and length place each clip in the audio, 8 kHz mono int16, little
 // endian. Each clip is cut to its speech as eval does. F.f32 has a row of functionals per clip, NaN where too little was heard;
-// D.f32 has all frames one after another, descriptors and log-mel bands in a row, and D.f32.index one line per clip: its frames.
+// D.f32 has all frames one after another, and D.f32.index one line per clip: its frames.
 package main
 
 import (
@@ -45,6 +45,7 @@ func run(args []string, out io.Writer) error {
 	audio := fs.String("audio", "", "the clips")
 	functionals := fs.String("functionals", "", "file for the functionals")
 	frames := fs.String("frames", "", "file for the frames; none when empty")
+	cuts := fs.Bool("cuts", false, "print where the speech of each clip begins and ends, in samples from its start")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -68,6 +69,9 @@ func run(args []string, out io.Writer) error {
 		if w.index, err = newFile(*frames + ".index"); err != nil {
 			return err
 		}
+	}
+	if *cuts {
+		w.cuts = out
 	}
 	if err := extract(clips, in, w); err != nil {
 		return err
@@ -144,13 +148,21 @@ func extract(clips []clip, in io.ReaderAt, w *writer) error {
 			x[j] = float32(int16(binary.LittleEndian.Uint16(raw[2*j:]))) / 32768
 		}
 		v := eval.Speech(d, x, 0)
+		if w.cuts != nil {
+			if _, err := fmt.Fprintln(w.cuts, v.Start, v.End); err != nil {
+				return err
+			}
+		}
 		w.put(row, r.Read(row, x[v.Start:v.End]))
 	}
 	return nil
 }
 
-// writer holds the output files; frames and index may be nil.
-type writer struct{ functionals, frames, index *file }
+// writer holds the output files; frames, index and cuts may be nil.
+type writer struct {
+	functionals, frames, index *file
+	cuts                       io.Writer
+}
 
 func (w *writer) put(row []float64, d *sentiment.Descriptors) {
 	for _, v := range row {
@@ -159,13 +171,8 @@ func (w *writer) put(row []float64, d *sentiment.Descriptors) {
 	if w.frames == nil {
 		return
 	}
-	for t := range d.Frames() {
-		for _, v := range d.LLD[t*sentiment.NumLLD : (t+1)*sentiment.NumLLD] {
-			w.frames.float(v)
-		}
-		for _, v := range d.LogMel[t*sentiment.NumBands : (t+1)*sentiment.NumBands] {
-			w.frames.float(v)
-		}
+	for _, v := range d.LLD {
+		w.frames.float(v)
 	}
 	fmt.Fprintln(w.index.b, d.Frames())
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -56,8 +57,19 @@ func TestRun(t *testing.T) {
 			}
 		}
 	}
-	if got, want := len(testkit.Read(t, path("d.f32"))), 4*(a+b)*(sentiment.NumLLD+sentiment.NumBands); a < 200 || got != want {
+	if got, want := len(testkit.Read(t, path("d.f32"))), 4*(a+b)*sentiment.NumLLD; a < 200 || got != want {
 		t.Errorf("%d and %d frames in %d bytes, want %d", a, b, got, want)
+	}
+	var cuts bytes.Buffer
+	if err := run(append(args[:len(args):len(args)], "-cuts"), &cuts); err != nil {
+		t.Fatal(err)
+	}
+	var from, to [2]int
+	if n, err := fmt.Sscan(cuts.String(), &from[0], &to[0], &from[1], &to[1]); n != 4 || err != nil {
+		t.Fatalf("cuts %q: %v", cuts.String(), err)
+	}
+	if from[0] < 0 || to[0] > 24000 || to[0]-from[0] < 8000 || from[1] != 0 || to[1] != 800 {
+		t.Errorf("cuts %q, want the speech of the first clip and all of the second", cuts.String())
 	}
 	var out bytes.Buffer
 	if err := run([]string{"names"}, &out); err != nil || !strings.HasPrefix(out.String(), sentiment.FeatureSet+"\nf0_mean\n") {
