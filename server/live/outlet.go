@@ -127,6 +127,9 @@ func (c *call) hear(e analysis.Event) {
 	case analysis.EventSegment:
 		final := true
 		c.out.emit(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment})
+	case analysis.EventProvisional:
+		final := false
+		c.out.emit(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment})
 	case analysis.EventSound:
 		c.out.emit(interaction.Event{Type: interaction.EventSound, Channel: &channel, Sound: e.Sound})
 	}

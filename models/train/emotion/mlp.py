@@ -37,15 +37,15 @@ class Net(torch.nn.Module):
 
 
 def history_probs(rng, pool, index):
-    """What the histories of a training epoch hold: all alike, skewed, or one emotion only (often the clip's own)."""
+    """What the histories of a training epoch hold: 45 % all emotions alike, 20 % skewed anyhow, 20 % three of four clips of the
+    clip's own emotion, 15 % nothing else."""
     n = len(index)
-    p = np.ones((n, 5)) * [1, 1, 1, 1, 0.5]
-    mode = rng.random(n)
-    skew = rng.dirichlet([0.5] * 5, n)
-    p = np.where((mode < 0.35)[:, None], skew, p)
-    same = mode < 0.12
-    p[same] = np.eye(5)[pool.slot[index[same]]]
-    return p
+    even = np.ones((n, 5)) * [1, 1, 1, 1, 0.5]
+    own = np.eye(5)[pool.slot[index]]
+    mode = rng.random(n)[:, None]
+    p = np.where(mode < 0.55, rng.dirichlet([0.5] * 5, n), even)
+    p = np.where(mode < 0.35, 0.75 * own + 0.25 * even / 4.5, p)
+    return np.where(mode < 0.15, own, p)
 
 
 def clip_weights(pool, index):
