@@ -203,10 +203,10 @@ func TestPermitDecidesBeforeAnyModel(t *testing.T) {
 		emotion, voice interaction.Code
 	}{
 		{"agent", policy.Default(), twoSides(), 0, interaction.CodePolicy, interaction.CodePolicy},
-		{"customer", policy.Default(), twoSides(), 1, interaction.CodeNoModel, interaction.CodeNoModel},
+		{"customer", policy.Default(), twoSides(), 1, "", interaction.CodeNoModel},
 		{"customer_forbidden", forbid, twoSides(), 1, interaction.CodePolicy, interaction.CodePolicy},
 		{"mono", policy.Default(), lone, 0, interaction.CodeSidesNotSeparated, interaction.CodeSidesNotSeparated},
-		{"mono_of_one_customer", policy.Default(), customer, 0, interaction.CodeNoModel, interaction.CodeNoModel},
+		{"mono_of_one_customer", policy.Default(), customer, 0, "", interaction.CodeNoModel},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := options(format.Rate, c.channels)
@@ -231,10 +231,18 @@ func TestPermitDecidesBeforeAnyModel(t *testing.T) {
 			if got := codeOf(r, "voice", c.channel); got != c.voice {
 				t.Errorf("voice: %q, want %q", got, c.voice)
 			}
+			scored := 0
 			for _, s := range r.Segments {
-				if s.Emotion != nil {
+				if s.Emotion == nil {
+					continue
+				}
+				scored++
+				if c.channels[s.Channel].Role != interaction.RoleCustomer || s.Channel == c.channel && c.emotion != "" {
 					t.Errorf("segment %s has an emotion", s.ID)
 				}
+			}
+			if c.emotion == "" && scored == 0 {
+				t.Error("no segment of the customer has an emotion")
 			}
 		})
 	}
