@@ -67,6 +67,9 @@ func name(what string, key []any) string {
 // show writes a value for a message, cut short so that a hostile text does not fill the log.
 func show(v any) string {
 	const most = 64
+	if b, ok := v.([]byte); ok { // a hash: nobody's business
+		return fmt.Sprintf("of %d bytes", len(b))
+	}
 	s, ok := v.(string)
 	switch {
 	case !ok:

@@ -39,7 +39,7 @@ func (p Page) limit() (int, error) {
 // order is a total order of a table's rows.
 type order struct {
 	cols  []string // never NULL, unique together
-	kinds string   // of each column: s a text, n a whole number
+	kinds string   // of each column: s a text, n a whole number, f any number
 	desc  bool
 }
 
@@ -125,6 +125,10 @@ func decodeCursor(cursor, kinds string) ([]any, error) {
 		case text && kinds[i] == 's' && checkText("cursor", s) == nil:
 		case number && kinds[i] == 'n':
 			if last[i], err = n.Int64(); err != nil {
+				return nil, bad
+			}
+		case number && kinds[i] == 'f':
+			if last[i], err = n.Float64(); err != nil {
 				return nil, bad
 			}
 		default:

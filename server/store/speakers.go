@@ -3,7 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
+
+	"github.com/timbre-voice/timbre/interaction"
 )
 
 // EnrolmentState says whether a speaker or a print may be compared with.
@@ -144,6 +147,7 @@ type Deletion struct {
 	Consents         int64
 	WatchlistEntries int64
 	Attempts         int64
+	Records          int64 // interaction records whose search results named the person, and do not any more
 	Speakers         int64
 }
 
@@ -152,8 +156,15 @@ type Deletion struct {
 // the rows are gone and only Scrub has to be called again. Errors: ErrNotFound, ErrConflict under a legal hold.
 func (t *Tenant) DeleteSpeaker(ctx context.Context, id string) (Deletion, error) {
 	var d Deletion
-	err := t.s.update(ctx, "speaker", func(tx *sql.Tx) error {
+	err := t.inTurn(ctx, "speaker", func(tx *sql.Tx) error {
 		d = Deletion{}
+		if err := t.checkHold(ctx, tx, HoldSpeaker, id); err != nil {
+			return err
+		}
+		var err error
+		if d.Records, err = t.forgetSpeaker(ctx, tx, id); err != nil {
+			return err
+		}
 		for _, step := range []struct {
 			from  string
 			where string
@@ -182,4 +193,28 @@ func (t *Tenant) DeleteSpeaker(ctx context.Context, id string) (Deletion, error)
 		return Deletion{}, err
 	}
 	return d, t.s.Scrub(ctx)
+}
+
+// forgetSpeaker takes a person out of the search results of all records and returns of how many.
+func (t *Tenant) forgetSpeaker(ctx context.Context, tx *sql.Tx, id string) (int64, error) {
+	named, err := t.interactionsOf(ctx, tx, "speaker", id)
+	if err != nil {
+		return 0, err
+	}
+	for _, i := range named {
+		r, err := t.record(ctx, tx, i)
+		if err != nil {
+			return 0, err
+		}
+		is := func(c interaction.Candidate) bool { return c.SpeakerID == id }
+		r.Voice.Candidates = slices.DeleteFunc(r.Voice.Candidates, is)
+		r.Voice.Watchlist = slices.DeleteFunc(r.Voice.Watchlist, is)
+		if _, err := exec(ctx, tx, "DELETE FROM outbox WHERE tenant = $1 AND interaction_id = $2", t.id, i); err != nil {
+			return 0, explain(err, "outbox")
+		}
+		if _, err := t.save(ctx, tx, r); err != nil {
+			return 0, err
+		}
+	}
+	return int64(len(named)), nil
 }

@@ -26,7 +26,7 @@ func openSQLite(path string, readers int) (engine, error) {
 	}
 	address := func(extra ...string) string {
 		q := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-			"secure_delete(1)", "temp_store(MEMORY)"}, extra...), "_txlock": {"immediate"}}
+			"secure_delete(1)"}, extra...), "_txlock": {"immediate"}}
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 	}
 	write, err := sql.Open("sqlite", address())

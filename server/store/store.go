@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/timbre-voice/timbre/interaction"
 )
 
 //go:embed migrations/*.sql
@@ -23,6 +25,9 @@ type Options struct {
 	DSN string
 	// Now is the clock that stamps rows; required. It is asked with microsecond precision.
 	Now func() time.Time
+	// Event makes the outbox row of a record that was saved; an empty kind makes none. It runs inside the transaction and may be
+	// called more than once for one save. nil: a row of kind interaction_saved with id, revision and state.
+	Event func(*interaction.Interaction) (kind string, body []byte, err error)
 	// Conns bounds the open connections: of PostgreSQL altogether, of SQLite the readers, beside the one writer. 0: 8.
 	Conns int
 }
@@ -31,7 +36,8 @@ type Options struct {
 // all of them; everything that belongs to a tenant is a method of Tenant. Safe for concurrent use.
 type Store struct {
 	engine
-	now func() time.Time
+	now   func() time.Time
+	event func(*interaction.Interaction) (kind string, body []byte, err error)
 }
 
 // engine is what differs between the databases.
@@ -39,7 +45,7 @@ type engine struct {
 	dialect   goose.Dialect
 	write     *sql.DB // SQLite: one connection, since one writer at a time is all that it has
 	read      *sql.DB
-	forUpdate string // ends a SELECT whose rows the transaction will change
+	forUpdate string // ends a SELECT whose rows the transaction will change; rows that refer to them may still come
 	skip      string // the same, passing over rows that another node holds
 }
 
@@ -68,7 +74,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{engine: e, now: o.Now}
+	s := &Store{engine: e, now: o.Now, event: o.Event}
+	if s.event == nil {
+		s.event = defaultEvent
+	}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -104,18 +113,30 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	return s.retry(ctx, func() error { return applyMigrations(ctx, p) })
+}
+
+// applyMigrations goes on as long as each try finds the schema further than the one before: another process applied what we were
+// about to, which is how a SQLite file's processes meet.
+func applyMigrations(ctx context.Context, p *goose.Provider) error {
 	sources := p.ListSources()
 	newest := sources[len(sources)-1].Version
-	return s.retry(ctx, func() error {
-		switch have, err := p.GetDBVersion(ctx); {
+	const unread = -1
+	for last := int64(unread - 1); ; {
+		have, err := p.GetDBVersion(ctx)
+		switch {
 		case err != nil:
-			return explainOpen(err)
+			have = unread
 		case have > newest:
 			return invalid("schema version", have, fmt.Sprintf("at most %d: a newer release wrote this database", newest))
+		default:
+			_, err = p.Up(ctx)
 		}
-		_, err := p.Up(ctx)
-		return explainOpen(err)
-	})
+		if err == nil || have == last {
+			return explainOpen(err)
+		}
+		last = have
+	}
 }
 
 // time returns the clock's time as rows keep it.

@@ -12,11 +12,12 @@ import (
 // table says how values of one type lie in one table, so that each column is named once. Every table begins with the column
 // tenant, which is $1 of every statement made here: no statement is without it.
 type table[T any] struct {
-	name   string
-	what   string         // one row of it, for messages
-	key    []string       // the primary key below the tenant
-	cols   []string       // every column but the tenant, the key first
-	fields func(*T) []any // where each column lives in the value, in the order of cols
+	name     string
+	what     string         // one row of it, for messages
+	key      []string       // the primary key below the tenant
+	emptyKey bool           // the key may hold empty texts
+	cols     []string       // every column but the tenant, the key first
+	fields   func(*T) []any // where each column lives in the value, in the order of cols
 }
 
 // values returns the columns of v as drivers take them, checked.
@@ -28,7 +29,7 @@ func (tb *table[T]) values(v *T) ([]any, error) {
 			return nil, err
 		}
 		if s, ok := x.(string); ok {
-			if i < len(tb.key) {
+			if i < len(tb.key) && !(tb.emptyKey && s == "") {
 				err = checkKey(tb.what+" "+tb.cols[i], s)
 			} else {
 				err = checkText(tb.what+" "+tb.cols[i], s)
