@@ -36,6 +36,11 @@ func (k *crossCheck) conversation() {
 		}
 	}
 	k.channelMetrics(path+".channels", c)
+	for i, l := range c.Legs {
+		if k.byID[l.ParticipantID] == nil {
+			k.add(index(path+".legs", i)+".participant_id", l.ParticipantID, "the id of a participant")
+		}
+	}
 }
 
 func (k *crossCheck) talkTime(path string, c *Conversation) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/timbre-voice/timbre/engine/audio"
 )
 
 func codes(d Decision) []string {
@@ -178,5 +180,45 @@ func TestFloor(t *testing.T) {
 	}
 	if err := (Floor{SNRdB: math.NaN()}).Validate(); !errors.Is(err, ErrOptions) {
 		t.Errorf("floor of NaN: error %v, want ErrOptions", err)
+	}
+}
+
+// TestWholeWay goes from the samples of two calls at 16 kHz to a decision, and over the stored form of the print.
+func TestWholeWay(t *testing.T) {
+	e, _, _ := ownVoice(t)
+	heard := func(x []float32) Speech {
+		up, err := audio.NewResampler(Rate, 16000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := collector(t, 16000)
+		if err := c.Write(up.Flush(up.Write(nil, x))); err != nil {
+			t.Fatal(err)
+		}
+		c.Flush()
+		return c.Speech()
+	}
+	call := pauses(t, "voice_female_en_8k", "voice_female_en_8k")
+	o := anyVoice()
+	o.MinSpeech, o.MinSelfLLR, o.MinGroupLLR = 4*time.Second, -100, -100
+	print, report, err := e.Enrol(o, heard(call))
+	if err != nil {
+		t.Fatalf("%v, %+v", err, report)
+	}
+	b, err := print.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept Voiceprint
+	if err := kept.UnmarshalBinary(b); err != nil {
+		t.Fatal(err)
+	}
+	test := heard(pauses(t, "voice_female_en_8k")).FirstSeconds(3)
+	d, err := e.Verify(&kept, test, DefaultPolicy())
+	if err != nil || d.Outcome != Authenticated || d.Quality.NetSpeech > 3*time.Second {
+		t.Errorf("%v, %v, want authenticated", d, err)
+	}
+	if d, err = e.Verify(&kept, test.FirstSeconds(1), DefaultPolicy()); err != nil || d.Outcome != Inconclusive || codes(d)[0] != CodeTooLittleSpeech {
+		t.Errorf("%v, %v, want 1 s to be too little", d, err)
 	}
 }

@@ -85,24 +85,19 @@ func (e *Extractor) Enrol(o EnrolOptions, recordings ...Speech) (*Voiceprint, []
 		return nil, nil, err
 	}
 	b := &builder{e: e, o: o}
-	report, reasons := b.admit(recordings)
+	report, _ := b.admit(recordings)
 	total := time.Duration(0)
 	for _, s := range b.speech {
 		total += s.Quality.NetSpeech
 	}
-	if len(reasons) == 0 || len(b.speech) > 0 {
-		reasons = nil // told in the report: the rest decides
-		if total < o.MinSpeech || len(b.speech) == 0 {
-			reasons = append(reasons, Reason{CodeTooLittleSpeech, fmt.Sprintf("%.1f s of usable net speech in %d of %d recordings, want at least %.1f s",
-				total.Seconds(), len(b.speech), len(recordings), o.MinSpeech.Seconds())})
-			for i, r := range report {
-				for _, why := range r.Reasons {
-					reasons = append(reasons, Reason{why.Code, fmt.Sprintf("recording %d: %s", i+1, why.Text)})
-				}
+	if total < o.MinSpeech || len(b.speech) == 0 {
+		reasons := []Reason{{CodeTooLittleSpeech, fmt.Sprintf("%.1f s of usable net speech in %d of %d recordings, want at least %.1f s",
+			total.Seconds(), len(b.speech), len(recordings), o.MinSpeech.Seconds())}}
+		for i, r := range report {
+			for _, why := range r.Reasons {
+				reasons = append(reasons, Reason{why.Code, fmt.Sprintf("recording %d: %s", i+1, why.Text)})
 			}
 		}
-	}
-	if len(reasons) > 0 {
 		return nil, report, &QualityError{reasons}
 	}
 	if len(b.speech) > MaxSources {
@@ -112,7 +107,8 @@ func (e *Extractor) Enrol(o EnrolOptions, recordings ...Speech) (*Voiceprint, []
 	if err != nil {
 		return nil, report, err
 	}
-	if reasons, err = b.selfMatch(parts); err != nil {
+	reasons, err := b.selfMatch(parts)
+	if err != nil {
 		return nil, report, err
 	}
 	several, err := b.severalSpeakers()

@@ -16,5 +16,5 @@ var (
 	ErrOptions   = errors.New("voiceprint: option out of range")                // found by Validate
 	ErrFormat    = errors.New("voiceprint: not a calibration")                  // JSON that is none
 	ErrUncalib   = errors.New("voiceprint: model has no calibration")           // an LLR was asked for
-	ErrDuplicate = errors.New("voiceprint: the same audio was enrolled before") // see Enrol and Extend
+	ErrDuplicate = errors.New("voiceprint: the same audio was enrolled before") // see Extend
 )

@@ -87,7 +87,7 @@ func (o FitOptions) Validate() error {
 // trials together weigh PTarget and the nontarget trials 1-PTarget, and finds the thresholds that the trials support.
 //
 // It refuses with ErrCalibrate, and says why in full, when there are too few trials or speakers, when the classes overlap too much,
-// or when the LLR would not rise with the score. Equal input gives an equal result. Bruemmer & du Preez (2006) for the objective,
+// or when the LLR would not rise with the score. Equal input gives an equal result. Brümmer & du Preez (2006) for the objective,
 // Mandasari et al. (2013) for quantities of quality beside the score.
 func (m *Model) FitCalibration(trials []CalibrationTrial, o FitOptions) (*Calibration, error) {
 	if err := o.Validate(); err != nil {

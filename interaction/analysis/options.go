@@ -35,6 +35,7 @@ type Channel struct {
 	ExternalID  string           // the site's agent or customer id
 	DisplayName string
 	Separated   bool // nobody else is on this channel
+	Mixed       bool // the platform says that several people share the channel: binding a role does not make it Separated
 }
 
 // Validate lists everything that is wrong with o.
@@ -81,6 +82,7 @@ type EventKind string
 const (
 	EventSpeechStarted EventKind = "speech_started" // AtMs is where the speech began, Channel whose it is
 	EventSegment       EventKind = "segment"        // Segment is complete, its noise-dependent values are those known so far
+	EventSoundStarted  EventKind = "sound_started"  // Sound as far as it has come; its start may still move
 	EventSound         EventKind = "sound"          // Sound is complete
 	EventAffect        EventKind = "affect"         // Affect is the customer's level after a scored segment, from what was heard so far
 	EventAlert         EventKind = "alert"          // Alert was raised; at Close the record's alerts are those of the final scores
