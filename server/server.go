@@ -133,7 +133,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	s.post = events.NewDeliverer(deliveries, hooks, events.DelivererOptions{Now: d.Now, Log: d.Log})
 	s.bus = events.NewBus(s.broker.Conn(), events.BusOptions{Subscriber: c.Limits.SubscriberEvents})
 	set := rules.Set{Rules: c.Rules}
-	s.records = &records{store: s.store, node: d.Node, rules: set, permit: c.permit(), now: d.Now, saved: s.relay.Wake}
+	s.records = &records{store: s.store, node: d.Node, rules: set, policy: c.Policy, now: d.Now, saved: s.relay.Wake}
 	s.watch = &watch{
 		bus: s.bus, rules: set, queue: deliveries, hooks: hooks, log: d.Log, now: d.Now, in: make(chan interaction.Event, watchQueue), calls: map[callKey]*watched{},
 		alert: func(ctx context.Context, tenant, id string, a interaction.Alert) error {
@@ -142,7 +142,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
 	}
 	if s.hub, err = live.New(live.Options{
-		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics}, Permits: permits{c.permit()}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
+		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics}, Permits: permits{c.Policy}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
 		Spill: filepath.Join(c.DataDir, "unsaved"), Log: d.Log, Now: d.Now,
 	}); err != nil {
 		return err
@@ -153,7 +153,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.uploads = &uploads{
-		store: s.store, files: files, queue: jobs, engine: d.Engine, permit: c.permit(), records: s.records, dir: c.DataDir, log: d.Log, now: d.Now,
+		store: s.store, files: files, queue: jobs, engine: d.Engine, policy: c.Policy, records: s.records, dir: c.DataDir, log: d.Log, now: d.Now,
 	}
 	kept := &ledger{store: s.store, saved: s.relay.Wake}
 	s.api = api.New(api.Options{

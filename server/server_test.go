@@ -655,4 +655,10 @@ func TestKeyFile(t *testing.T) {
 	}
 }
 
-func permitOf(c Config) policy.Permit { return c.permit() }
+func permitOf(c Config) policy.Permit {
+	p, err := permits{c.Policy}.Permit(context.Background(), ingest.Start{})
+	if err != nil {
+		panic(err) // a default that cannot be resolved
+	}
+	return p
+}

@@ -160,8 +160,8 @@ func (c *Config) Validate() error {
 			}
 		}
 	}
-	if c.Name == "" {
-		fail("name", errors.New("empty, want the name that records carry"))
+	if c.Name == "" || strings.Contains(c.Name, "+") {
+		fail("name", fmt.Errorf("%q, want the name that records carry, without a +", c.Name))
 	}
 	fail("jurisdiction", checkJurisdiction(c.Jurisdiction))
 	fail("base", c.Terms.validate())
@@ -172,6 +172,8 @@ func (c *Config) Validate() error {
 		switch {
 		case o.Name == "" || o.Name == c.Name:
 			fail(where, errors.New("name: empty or that of the policy, want one of its own"))
+		case strings.Contains(o.Name, "+"):
+			fail(where, errors.New("name: holds a +, which joins the names in records"))
 		case seen[o.Name]:
 			fail(where, errors.New("name: taken by another override"))
 		}

@@ -109,7 +109,8 @@ func TestRefused(t *testing.T) {
 		{"unknown_key_of_an_override", "policy: {overrides: [{name: a, for: {queue: [x]}, shadow: true}]}", "queue"},
 		{"unknown_section", "polices: {}", "polices"},
 		{"wrong_type", "policy: {shadow: 3}", "shadow"},
-		{"no_name", "policy: {name: ''}", "name: empty"},
+		{"no_name", "policy: {name: ''}", `name: ""`},
+		{"plus_in_a_name", "policy: {overrides: [{name: a+b, for: {sites: [x]}, shadow: true}]}", "holds a +"},
 		{"agent_emotion_without_jurisdiction", "policy: {agent_emotion: true}", "no jurisdiction is set"},
 		{"agent_emotion_in_the_EU", "policy: {agent_emotion: true, jurisdiction: EU}", "Art. 5(1)(f)"},
 		{"agent_emotion_in_a_member_state", "policy: {overrides: [{name: a, for: {jurisdictions: [PL]}, agent_emotion: true}]}", "jurisdiction PL is in the EU"},
@@ -197,6 +198,21 @@ func TestResolve(t *testing.T) {
 		if _, err := c.Resolve(call); !errors.Is(err, ErrPolicy) {
 			t.Errorf("%s: %v, want ErrPolicy", name, err)
 		}
+	}
+}
+
+func TestAgainIsWhatTheRecordSays(t *testing.T) {
+	c := parse(t, several)
+	r := resolve(t, c, Call{Tenant: "acme", Site: "berlin", Jurisdiction: "DE", Queue: "billing"})
+	again, err := c.Again(r.Permit.Policy, r.Permit.Jurisdiction)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(r, again); d != "" {
+		t.Errorf("-then +again:\n%s", d)
+	}
+	if again, err = c.Again("default+gone", ""); err != nil || again.Permit.RetentionDays != 0 {
+		t.Errorf("an override that is gone: %+v, %v", again, err)
 	}
 }
 

@@ -47,25 +47,45 @@ func (c *Config) Resolve(call Call) (Resolved, error) {
 		call.Jurisdiction = c.Jurisdiction
 	}
 	known := call.Site == ""
+	var fit []Override
 	for _, o := range c.Overrides {
 		known = known || slices.Contains(o.For.Sites, call.Site)
+		if o.For.match(call) {
+			fit = append(fit, o)
+		}
 	}
 	if !known {
 		return Resolved{}, fmt.Errorf("%w: site %.40q, want one that an override names", ErrPolicy, call.Site)
 	}
+	return c.lay(fit, call.Jurisdiction)
+}
+
+// Again resolves what a record was made under: policy and jurisdiction as its governance tells them. An override that the file no
+// longer holds says nothing.
+func (c *Config) Again(policy, jurisdiction string) (Resolved, error) {
+	names := strings.Split(policy, "+")
+	var fit []Override
+	for _, o := range c.Overrides {
+		if slices.Contains(names[1:], o.Name) {
+			fit = append(fit, o)
+		}
+	}
+	return c.lay(fit, jurisdiction)
+}
+
+// lay lays overrides over the base, and the law over both.
+func (c *Config) lay(overrides []Override, jurisdiction string) (Resolved, error) {
 	t, source, names := Terms{}, map[string]string{}, []string{c.Name}
 	overlay(&t, Default().Terms, "default", source)
 	overlay(&t, c.Terms, c.Name, source)
-	for _, o := range c.Overrides {
-		if o.For.match(call) {
-			overlay(&t, o.Terms, o.Name, source)
-			names = append(names, o.Name)
-		}
+	for _, o := range overrides {
+		overlay(&t, o.Terms, o.Name, source)
+		names = append(names, o.Name)
 	}
-	apply(&t, call.Jurisdiction, source)
+	apply(&t, jurisdiction, source)
 	r := Resolved{
 		Permit: policy.Permit{
-			Policy: strings.Join(names, "+"), Jurisdiction: call.Jurisdiction, CustomerEmotion: *t.CustomerEmotion, AgentEmotion: *t.AgentEmotion,
+			Policy: strings.Join(names, "+"), Jurisdiction: jurisdiction, CustomerEmotion: *t.CustomerEmotion, AgentEmotion: *t.AgentEmotion,
 			NoticeRequired: *t.NoticeRequired, Verification: *t.Verification, ReleaseRequired: *t.ReleaseRequired, Shadow: *t.Shadow,
 			KeepDigits: *t.KeepDigits, KeepAudio: *t.KeepAudio, RetentionDays: *t.RetentionDays,
 		},
