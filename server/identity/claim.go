@@ -23,7 +23,7 @@ type Claim struct {
 // Whoever withdrew consent is not_enrolled from then on, with the reason; so is who waits for approval.
 func (r *Registry) Claim(ctx context.Context, speaker string, m Model, rules Rules) (Claim, error) {
 	answer := func(d interaction.Decision, why string) (Claim, error) { return Claim{Decision: d, Reason: why}, nil }
-	out, err := r.optedOut(ctx, speaker)
+	out, err := r.OptedOut(ctx, speaker)
 	if err != nil {
 		return Claim{}, err
 	}

@@ -42,7 +42,7 @@ type Enrolment struct {
 // MayEnrol returns what a print of the person may stand on, or why none may be made: ErrOptedOut, ErrNoConsent, ErrNotPermitted. Ask
 // before anything is embedded. e needs no print yet.
 func (r *Registry) MayEnrol(ctx context.Context, by string, e Enrolment, rules Rules) (ref string, err error) {
-	out, err := r.optedOut(ctx, e.Speaker)
+	out, err := r.OptedOut(ctx, e.Speaker)
 	switch {
 	case err != nil:
 		return "", err

@@ -115,6 +115,9 @@ func NewRegistry(rows Rows, keys Keys, now func() time.Time) *Registry {
 	return &Registry{rows: rows, keys: keys, vault: NewVault(keys), now: now}
 }
 
+// Tenant returns the id of the registry's tenant.
+func (r *Registry) Tenant() string { return r.rows.ID() }
+
 func (r *Registry) subject(speaker string) Subject {
 	return Subject{Tenant: r.rows.ID(), Speaker: speaker}
 }
@@ -137,8 +140,8 @@ func (r *Registry) refuse(ctx context.Context, by, action, speaker string, kind 
 	return errors.Join(fmt.Errorf("%w: speaker %q: %s", kind, speaker, why), err)
 }
 
-// optedOut reports whether a person asked never to be known by voice, whoever that is.
-func (r *Registry) optedOut(ctx context.Context, speaker string) (bool, error) {
+// OptedOut reports whether a person asked never to be known by voice, whoever that is.
+func (r *Registry) OptedOut(ctx context.Context, speaker string) (bool, error) {
 	alias, err := r.keys.Pseudonym(r.subject(speaker))
 	if err != nil {
 		return false, err

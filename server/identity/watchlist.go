@@ -22,7 +22,7 @@ func (r *Registry) SaveWatchlist(ctx context.Context, by string, w store.Watchli
 // AddToWatchlist proposes an entry, which is not searched until the list's approver approved it. Errors: ErrOptedOut,
 // store.ErrNotFound.
 func (r *Registry) AddToWatchlist(ctx context.Context, by, list, speaker, reason string) (store.WatchlistEntry, error) {
-	out, err := r.optedOut(ctx, speaker)
+	out, err := r.OptedOut(ctx, speaker)
 	if err != nil {
 		return store.WatchlistEntry{}, err
 	}
@@ -89,7 +89,7 @@ func (r *Registry) Gallery(ctx context.Context, list string, m Model, visit func
 			if v.ModelSHA256 != m.SHA256 {
 				continue
 			}
-			if out, err := r.optedOut(ctx, v.SpeakerID); err != nil {
+			if out, err := r.OptedOut(ctx, v.SpeakerID); err != nil {
 				return err
 			} else if out {
 				continue

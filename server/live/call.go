@@ -63,7 +63,7 @@ type channel struct {
 	lost  bool         // and not in order
 }
 
-func newCall(h *Hub, s ingest.Start, permit policy.Permit) (*call, error) {
+func newCall(h *Hub, s ingest.Start, permit policy.Permit, voice analysis.Voice) (*call, error) {
 	now := h.now()
 	c := &call{
 		hub: h, id: newID(now), tenant: cmp.Or(s.Tenant, "default"), platformID: s.CallID, dialect: s.Dialect, endpoint: s.Endpoint,
@@ -85,6 +85,7 @@ func newCall(h *Hub, s ingest.Start, permit policy.Permit) (*call, error) {
 		Rate:     s.Rate,
 		Channels: channels,
 		Permit:   permit,
+		Voice:    voice,
 		OnEvent:  c.hear,
 		Contact: interaction.Contact{
 			ContactID: s.CallID,
