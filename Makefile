@@ -8,10 +8,11 @@ BENCH ?= .
 BENCHTIME ?= 1s
 FUZZTIME ?= 60s
 ROUNDS ?= 5
+DATA ?= ../shared/data
 
-.PHONY: help build demo test race twins lint bench bench-peers golden generate fuzz
+.PHONY: help build demo test race twins lint bench eval-verification bench-peers golden generate fuzz
 help: ## what there is to make
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 build: ## bin/timbre, one static binary
 	@scripts/setup
@@ -24,12 +25,12 @@ demo: build ## stream the sample call to a server, show the events and the store
 	@echo; echo "The record (JSON) and the timeline (SVG) are in out/demo."
 
 test: ## everything but the race detector
-	@scripts/setup
+	@scripts/setup test
 	go vet ./...
 	go test -timeout 20m ./...
 
 race: ## the same tests under the race detector
-	@scripts/setup
+	@scripts/setup test
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
 
 twins: ## what runs networks, again with the AVX2 kernels and with plain Go: the records must be the same
@@ -43,12 +44,17 @@ lint: ## gofmt and staticcheck
 	.tools/bin/staticcheck ./...
 
 bench: ## every stage and the whole session: time, allocations, x_realtime
-	@scripts/setup
+	@scripts/setup test
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
-bench-peers: ## our features and the outside tools' on the same audio in the same run
+eval-verification: build ## the dev table of the speaker model: make eval-verification DATA=FOLDER
+	python3 testdata/bench/verification.py --data "$(DATA)"
+
+bench-peers: build ## our features and speaker model, and the outside tools', on the same audio in the same run
 	@scripts/setup golden
 	.venv/bin/python testdata/bench/peers_feats.py --rounds $(ROUNDS)
+	@scripts/setup peers
+	.venv-peers/bin/python testdata/bench/peers_speaker.py --data "$(DATA)" --rounds $(ROUNDS)
 
 golden: ## re-make the golden values with the outside tools; fails where one differs from what is committed
 	@scripts/setup golden

@@ -30,6 +30,7 @@ type Config struct {
 	AudioSocketAddr    string          `yaml:"audiosocket_addr"`
 	DB                 string          `yaml:"db"`
 	DataDir            string          `yaml:"data_dir"`
+	KeyFile            string          `yaml:"key_file"`
 	Tenant             string          `yaml:"tenant"`
 	NATS               NATSConfig      `yaml:"nats"`
 	Limits             LimitsConfig    `yaml:"limits"`

@@ -19,6 +19,7 @@ import (
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/events"
 	"github.com/timbre-voice/timbre/server/events/rules"
+	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/ingest"
 	"github.com/timbre-voice/timbre/server/live"
 	"github.com/timbre-voice/timbre/server/store"
@@ -27,6 +28,7 @@ import (
 // Deps is what a server is given beside its configuration.
 type Deps struct {
 	Engine  *analysis.Engine // required
+	Voice   Voice            // what knows persons by their voices
 	Node    string           // name of this process among the nodes of a cluster; empty: timbre
 	Version string           // of the program
 	Log     *slog.Logger     // nil: discarded
@@ -155,11 +157,20 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	s.uploads = &uploads{
 		store: s.store, files: files, queue: jobs, engine: d.Engine, policy: c.Policy, records: s.records, dir: c.DataDir, log: d.Log, now: d.Now,
 	}
+	keyFile := c.KeyFile
+	if keyFile == "" {
+		keyFile = filepath.Join(c.DataDir, "keys.json")
+	}
+	wrapping, err := openKeys(ctx, keyFile, c.Tenant, s.store)
+	if err != nil {
+		return err
+	}
+	known := &voices{Voice: d.Voice, store: s.store, keys: wrapping, vault: identity.NewVault(wrapping), now: d.Now}
 	kept := &ledger{store: s.store, saved: s.relay.Wake}
 	s.api = api.New(api.Options{
 		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: calls{s.hub},
 		Interactions: &interactions{store: s.store, rules: set, saved: s.relay.Wake}, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
-		Identity: api.Identity{Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{deliveries}}, Ready: s.ready,
+		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{deliveries}}, Ready: s.ready,
 		KeyRate:    api.Rate{PerSecond: c.Limits.KeyPerSecond, Burst: c.Limits.KeyBurst},
 		RemoteRate: api.Rate{PerSecond: c.Limits.AddressPerSecond, Burst: c.Limits.AddressBurst},
 		Timeout:    c.Limits.Request, MaxUpload: int64(c.Limits.UploadMB) << 20, Now: d.Now, Log: d.Log,
@@ -205,7 +216,7 @@ func (s *Server) listen(ctx context.Context) error {
 	mux.Handle("/", s.metrics.measured(bounded(s.api, time.Hour)))
 	s.http = &http.Server{
 		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	var lc net.ListenConfig
 	var err error

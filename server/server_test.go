@@ -51,13 +51,18 @@ func config(dir string) Config {
 
 func run(t *testing.T, c Config) node {
 	t.Helper()
+	return runWith(t, c, Voice{})
+}
+
+func runWith(t *testing.T, c Config, v Voice) node {
+	t.Helper()
 	engine, err := testEngine()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
 	var mu sync.Mutex
-	s, err := New(t.Context(), c, Deps{Engine: engine, Version: "test", Log: slog.New(slog.NewTextHandler(locked{&mu, &log}, nil))})
+	s, err := New(t.Context(), c, Deps{Engine: engine, Voice: v, Version: "test", Log: slog.New(slog.NewTextHandler(locked{&mu, &log}, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

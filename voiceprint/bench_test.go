@@ -2,6 +2,7 @@ package voiceprint
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -22,6 +23,28 @@ func BenchmarkEmbed(b *testing.B) {
 				if err := e.Into(dst, x[:s*Rate]); err != nil {
 					b.Fatal(err)
 				}
+			}
+			b.ReportMetric(float64(s)*float64(b.N)/b.Elapsed().Seconds(), "x_realtime")
+		})
+	}
+}
+
+// BenchmarkNetwork runs the network of the shipped sizes on rows that are there already, as other runtimes are timed.
+func BenchmarkNetwork(b *testing.B) {
+	m := load(b, artefact(b, randomWeights(b, shippedSizes, 1), 192))
+	r := rand.New(rand.NewPCG(1, 2))
+	dst := make([]float32, 192)
+	for _, s := range []int{3, 10, 30} {
+		b.Run(fmt.Sprintf("%d_s", s), func(b *testing.B) {
+			rows := make([]float32, 100*s*40)
+			for i := range rows {
+				rows[i] = float32(10 * r.NormFloat64())
+			}
+			var scratch netScratch
+			b.ReportAllocs()
+			m.net.forward(&scratch, dst, rows, 100*s) // the scratch grows
+			for b.Loop() {
+				m.net.forward(&scratch, dst, rows, 100*s)
 			}
 			b.ReportMetric(float64(s)*float64(b.N)/b.Elapsed().Seconds(), "x_realtime")
 		})

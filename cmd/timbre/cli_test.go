@@ -67,6 +67,24 @@ func TestUsageIsExitStatus2(t *testing.T) {
 	}{
 		{nil, "no command given, want one of analyze"},
 		{[]string{"analyse"}, `unknown command "analyse", want one of analyze, audit, calibrate, completion, enroll, eval, features, identify, models, policy, serve, speakers, stream, verify, version (did you mean analyze?)`},
+		{[]string{"eval"}, "no command given, want one of identification, verification"},
+		{[]string{"eval", "verification"}, "eval verification: --trials: not given, want a FILE"},
+		{[]string{"eval", "verification", "--trials", "x", "--degrade", "gsm"}, `--degrade: "gsm", want one of none, phone, phone-noisy`},
+		{[]string{"eval", "verification", "--trials", "x", "--degrade-test", "gsm"}, `--degrade-test: "gsm"`},
+		{[]string{"eval", "verification", "--trials", "x", "--test-seconds", "0"}, "--test-seconds: 0, want above 0"},
+		{[]string{"eval", "verification", "--trials", "x", "--det", "x.pdf"}, `--det: "x.pdf", want a name that ends in .png or .svg`},
+		{[]string{"eval", "verification", "--trials", "x", "--combine", "sum"}, `--combine: "sum", want pool or average`},
+		{[]string{"eval", "verification", "--trials", "x", "--group", "lang"}, "--group without --speakers"},
+		{[]string{"eval", "verification", "--trials", "x", "--channel", "-1"}, "--channel: -1, want 0 or more"},
+		{[]string{"eval", "identification", "--gallery", "x"}, "eval identification: --probes: not given, want a FILE"},
+		{[]string{"calibrate"}, "no command given, want one of csat, verification"},
+		{[]string{"calibrate", "verification", "--trials", "x"}, "--output: not given, want a FILE"},
+		{[]string{"verify", "x.wav"}, "--speaker: not given"},
+		{[]string{"verify", "--speaker", "a"}, "0 arguments, want one recording"},
+		{[]string{"verify", "--speaker", "a", "--fmr", "1", "x.wav"}, "--fmr: 1, want in (0, 1)"},
+		{[]string{"verify", "--speaker", "a", "--min-speech", "-1", "x.wav"}, "--min-speech: -1 s, want 0 to 600"},
+		{[]string{"speakers", "delete"}, "0 arguments, want the id of one speaker"},
+		{[]string{"audit"}, "no command given, want one of verify"},
 		{[]string{"models"}, "no command given, want one of info, list, verify"},
 		{[]string{"models", "lists"}, `unknown command "lists"`},
 		{[]string{"models", "list", "x"}, `unexpected argument "x"`},
@@ -143,7 +161,8 @@ func (w *failingWriter) Write(p []byte) (int, error) {
 }
 
 func TestBrokenStandardOutput(t *testing.T) {
-	audio := clip(t, "voice_male_en_8k.wav")
+	audio, model, b := clip(t, "voice_male_en_8k.wav"), seededModel(t, "1.0.0"), newBank(t)
+	b.enrol("anna", clip(t, "voice_female_en_8k.wav"))
 	for _, args := range [][]string{
 		{"analyze", audio},
 		{"analyze", "--json", "--workers", "3", audio, call(t, "mono-call.wav"), call(t, "short-call.wav"), clip(t, "voice_male_it_8k.wav")},
@@ -151,6 +170,14 @@ func TestBrokenStandardOutput(t *testing.T) {
 		{"features", "--format", "json", audio},
 		{"features", "--format", "npy", audio},
 		{"models", "list"},
+		{"eval", "verification", "--json", "--model", model, "--audio", testkit.Testdata(t, "audio"), "--trials", voiceTrials(t)},
+		{"eval", "verification", "--model", model, "--audio", testkit.Testdata(t, "audio"), "--trials", voiceTrials(t)},
+		b.args("enroll", "--speaker", "bert", "--consent", "c", "--min-speech", "2", clip(t, "voice_male_en_8k.wav")),
+		b.args("verify", "--speaker", "anna", audio),
+		b.args("identify", "--json", audio),
+		append([]string{"speakers", "list"}, b.store()...),
+		append([]string{"speakers", "show", "anna"}, b.store()...),
+		append([]string{"audit", "verify"}, b.store()...),
 		{"models", "info", vadModel},
 		{"models", "verify"},
 		{"version"},

@@ -174,6 +174,9 @@ type enrolFile struct {
 	channel int // negative: the only one
 }
 
+// consentPurpose is what the consent to an enrolment is for, in the words of the consent ledger.
+const consentPurpose = "verify"
+
 // enrolJob is the recordings of one speaker.
 type enrolJob struct {
 	speaker, name, consent string
@@ -245,6 +248,9 @@ func (e *enroller) hear(ctx context.Context, job enrolJob, bar *progress) (*enro
 		bar.fileDone(err)
 		if err != nil {
 			return nil, err
+		}
+		for _, w := range h.warnings {
+			e.log.Warn(w, "file", file.path)
 		}
 		speech = append(speech, h.speech)
 		r.Recordings = append(r.Recordings, enrolledFile{File: file.path, Codec: h.codec})
@@ -331,7 +337,11 @@ func (e *enroller) keep(ctx context.Context, job enrolJob, r *enrolled) error {
 			return err
 		}
 	}
-	if _, err := p.rows.AddConsent(ctx, store.Consent{SpeakerID: job.speaker, Ref: job.consent, Purpose: "verify"}); err != nil {
+	given, err := p.rows.ValidConsent(ctx, job.speaker, consentPurpose)
+	if errors.Is(err, store.ErrNotFound) || err == nil && given.Ref != job.consent {
+		_, err = p.rows.AddConsent(ctx, store.Consent{SpeakerID: job.speaker, Ref: job.consent, Purpose: consentPurpose})
+	}
+	if err != nil {
 		return err
 	}
 	row, err := p.save(ctx, job.speaker, r.ID, job.consent, r.print)

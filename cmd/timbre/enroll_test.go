@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/timbre-voice/timbre/internal/degrade"
+	"github.com/timbre-voice/timbre/internal/testkit"
 	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/store"
 	"github.com/timbre-voice/timbre/voiceprint"
@@ -202,6 +203,20 @@ func TestEnrolRefuses(t *testing.T) {
 	}
 }
 
+func TestEnrolTellsWhatIsWrongWithAFile(t *testing.T) {
+	b := newBank(t)
+	whole := testkit.Read(t, clip(t, "voice_female_en_8k.wav"))
+	cut := filepath.Join(t.TempDir(), "cut.wav")
+	if err := os.WriteFile(cut, whole[:len(whole)-3001], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	wantExit(t, exitDone, b.args("enroll", "--speaker", "anna", "--consent", "c", "--min-speech", "2", cut), "level=WARN", cut)
+	if v := b.verify("anna", clip(t, "voice_female_en_8k.wav")); v.LLR == nil {
+		t.Errorf("%+v, want an LLR: what could be read was enrolled", v)
+	}
+	wantExit(t, exitFailed, b.args("enroll", "--speaker", "bert", "--consent", "c", "--min-speech", "2", clip(t, "float32_nan_and_inf.wav")), "no_speech")
+}
+
 func TestEnrolFindsDuplicates(t *testing.T) {
 	b := newBank(t)
 	b.enrol("anna", clip(t, "voice_female_en_8k.wav"))
@@ -258,6 +273,11 @@ func TestOptedOutIsNeitherEnrolledNorCompared(t *testing.T) {
 	wantExit(t, exitFailed, b.args("enroll", "--speaker", "bert", "--consent", "c", "--min-speech", "2", clip(t, "voice_male_en_8k.wav")), `"bert" opted out`)
 	if v := b.verify("anna", clip(t, "voice_female_en_16k.wav")); v.Decision != "opted_out" || v.LLR != nil || v.NetSpeechMs != 0 {
 		t.Errorf("%+v, want opted_out and nothing measured", v)
+	}
+	var r identified
+	out := wantExit(t, exitDone, b.args("identify", append([]string{"--json", clip(t, "voice_female_en_16k.wav")}, b.judge...)...))
+	if err := json.Unmarshal([]byte(out), &r); err != nil || r.Entries != 0 || len(r.Nearest) != 0 {
+		t.Errorf("a search compares with %d entries, error %v, want none: she opted out", r.Entries, err)
 	}
 }
 

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -70,49 +67,6 @@ calibration's for --fmr, raised by the natural log of the number of entries.`,
 	fs.Float64Var(&f.fmr, "fmr", voiceprint.DefaultPolicy().FMR, "false match `rate` whose threshold is taken")
 	fs.IntVar(&f.top, "top", voiceprint.DefaultIdentify().Top, "candidates that count, `N` at most")
 	return cmd
-}
-
-// spoken is one row of a CSV of recordings.
-type spoken struct {
-	speaker, path string
-}
-
-// readSpoken reads a CSV with the columns speaker and path.
-func readSpoken(path string) ([]spoken, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, reason(err))
-	}
-	defer f.Close()
-	r := csv.NewReader(f)
-	head, err := r.Read()
-	if err != nil {
-		return nil, fmt.Errorf("%s: header: %w, want columns speaker and path", path, err)
-	}
-	head[0] = strings.TrimPrefix(head[0], "\ufeff")
-	who, at := slices.Index(head, "speaker"), slices.Index(head, "path")
-	if who < 0 || at < 0 {
-		return nil, fmt.Errorf("%s: header %q, want columns speaker and path", path, head)
-	}
-	var out []spoken
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if row[at] == "" {
-			line, _ := r.FieldPos(at)
-			return nil, fmt.Errorf("%s: line %d: no path, want one", path, line)
-		}
-		out = append(out, spoken{row[who], row[at]})
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%s: no rows, want at least one", path)
-	}
-	return out, nil
 }
 
 // searchTally counts what searches found, by the speaker of the probe: the searches of one speaker are not independent.

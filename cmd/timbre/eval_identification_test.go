@@ -133,3 +133,20 @@ func TestClusterRate(t *testing.T) {
 		t.Errorf("the 95 %% interval covers the true rate in %.1f %% of the rounds", 100*share)
 	}
 }
+
+func FuzzSpoken(f *testing.F) {
+	f.Add("speaker,path\na,b.wav\n,c.wav\n")
+	f.Add("\ufeffpath,x,speaker\n\"b\nc\",1,a\n")
+	f.Add("speaker,path\na\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		rows, err := parseSpoken(strings.NewReader(text))
+		if (err == nil) != (len(rows) > 0) {
+			t.Errorf("%d rows, error %v, want rows or an error", len(rows), err)
+		}
+		for _, r := range rows {
+			if r.path == "" {
+				t.Error("a row without a path")
+			}
+		}
+	})
+}

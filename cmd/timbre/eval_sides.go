@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/timbre-voice/timbre/engine/audio"
 	"github.com/timbre-voice/timbre/internal/degrade"
 	"github.com/timbre-voice/timbre/voiceprint"
 	"github.com/timbre-voice/timbre/voiceprint/eval"
@@ -37,6 +39,7 @@ type sideSet struct {
 	*app
 	voices  *voices
 	dir     string // that the files are relative to
+	speech  string // folder to write the net speech of each side into; empty: none
 	channel int
 	keys    []sideKey
 	index   map[sideKey]int
@@ -82,7 +85,7 @@ func (s *sideSet) run(ctx context.Context) error {
 	defer bar.end()
 	workers := runtime.GOMAXPROCS(0)
 	n, err := ordered(ctx, len(s.keys), workers, 4*workers, func(ctx context.Context, i int) embeddedSide {
-		e := s.embed(ctx, s.keys[i], bar)
+		e := s.embed(ctx, i, bar)
 		bar.fileDone(e.err)
 		return e
 	}, func(_ int, e embeddedSide) error {
@@ -98,7 +101,8 @@ func (s *sideSet) run(ctx context.Context) error {
 
 // embed joins the net speech of the files of a side and embeds it. A file without speech adds nothing; one that cannot be read
 // fails the side.
-func (s *sideSet) embed(ctx context.Context, k sideKey, bar *progress) (out embeddedSide) {
+func (s *sideSet) embed(ctx context.Context, i int, bar *progress) (out embeddedSide) {
+	k := s.keys[i]
 	var parts []voiceprint.Speech
 	for _, f := range strings.Split(k.files, ",") {
 		h, err := s.voices.hear(ctx, s.path(f), s.channel, k.line, bar)
@@ -115,11 +119,17 @@ func (s *sideSet) embed(ctx context.Context, k sideKey, bar *progress) (out embe
 		out.err = fmt.Errorf("%s: %w", k.files, voiceprint.ErrNoSpeech)
 		return out
 	}
+	speech := voiceprint.JoinSpeech(parts...).FirstSeconds(k.seconds)
+	if s.speech != "" {
+		if out.err = writeSpeech(filepath.Join(s.speech, speechName(i)), speech); out.err != nil {
+			return out
+		}
+	}
 	var err error
 	if k.average && len(parts) > 1 {
 		out.embedding, err = s.average(parts)
 	} else {
-		out.embedding, err = s.voices.embed(voiceprint.JoinSpeech(parts...).FirstSeconds(k.seconds))
+		out.embedding, err = s.voices.embed(speech)
 	}
 	if err == nil {
 		out.side, err = s.voices.model.Side(out.embedding)
@@ -128,6 +138,41 @@ func (s *sideSet) embed(ctx context.Context, k sideKey, bar *progress) (out embe
 		out.err = fmt.Errorf("%s: %w", k.files, err)
 	}
 	return out
+}
+
+// speechName is the file of a side's net speech.
+func speechName(i int) string { return fmt.Sprintf("side-%05d.wav", i) }
+
+// writeSpeech writes net speech as a WAV file.
+func writeSpeech(path string, s voiceprint.Speech) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, reason(err))
+	}
+	err = audio.WriteWAV(f, "pcm_s16le", voiceprint.Rate, [][]float32{s.Samples})
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, reason(err))
+	}
+	return nil
+}
+
+// writeTrials writes the trials with the files of their net speech in place of the recordings; those that failed are left out.
+func (t *scoredTrials) writeTrials(path string) error {
+	return writeFile(path, func(w io.Writer) error {
+		for i, trial := range t.list.trials {
+			e, x := t.enrol[i], t.test[i]
+			if t.sides.done[e].err != nil || t.sides.done[x].err != nil {
+				continue
+			}
+			if _, err := fmt.Fprintln(w, eval.Trial{Target: trial.Target, Enrol: []string{speechName(e)}, Test: []string{speechName(x)}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // average embeds each recording apart and returns the mean that timbre enroll makes of them, without its floors.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,6 +27,7 @@ type verificationFlags struct {
 	groups                []string
 	degradeTest, combine  string
 	det, histogram, score string // files to write
+	speech                string // folder to write
 	line, testLine        degrade.Line
 }
 
@@ -64,6 +67,7 @@ speech on.
 	fs.StringVar(&f.det, "det", "", "write a DET plot into `FILE`, .png or .svg")
 	fs.StringVar(&f.histogram, "histogram", "", "write a histogram of the scores into `FILE`, .png or .svg")
 	fs.StringVar(&f.score, "scores", "", "write the trials with their scores into `FILE`")
+	fs.StringVar(&f.speech, "speech", "", "write the net speech that each side was embedded from, and a list of trials over it, into `DIR`")
 	return cmd
 }
 
@@ -168,6 +172,11 @@ func (a *app) evalVerification(cmd *cobra.Command, f verificationFlags) error {
 	sides := a.newSideSet(v, f.audio, f.channel)
 	scored := sides.plan(list, sideKey{line: f.line, average: f.combine == string(voiceprint.CombineAverage)},
 		sideKey{line: f.testLine, seconds: f.testSeconds})
+	if sides.speech = f.speech; f.speech != "" {
+		if err := os.MkdirAll(f.speech, 0o755); err != nil {
+			return fmt.Errorf("%s: %w", f.speech, reason(err))
+		}
+	}
 	if err := sides.run(cmd.Context()); err != nil {
 		return fmt.Errorf("eval verification: %w", err)
 	}
@@ -188,6 +197,11 @@ func (a *app) evalVerification(cmd *cobra.Command, f verificationFlags) error {
 	extra.Conditions.Trials, extra.Conditions.DegradeTest, extra.Conditions.Combine = f.trials, string(f.testLine), f.combine
 	if err := f.writeFiles(rep, set, list, extra); err != nil {
 		return err
+	}
+	if f.speech != "" {
+		if err := scored.writeTrials(filepath.Join(f.speech, "trials")); err != nil {
+			return err
+		}
 	}
 	w := a.con.outWriter()
 	if f.json {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/timbre-voice/timbre/engine/audio"
 	"github.com/timbre-voice/timbre/internal/testkit"
 	"github.com/timbre-voice/timbre/voiceprint"
 )
@@ -198,6 +199,30 @@ nontarget voice_female_fr_8k.wav voice_male_en_16k.wav
 	}
 	if score["pool"] == score["average"] {
 		t.Error("both ways give the same scores")
+	}
+}
+
+func TestEvalVerificationWritesTheSpeech(t *testing.T) {
+	dir, scores := t.TempDir(), t.TempDir()
+	calibrated := []string{"--calibration", handCalibration(t, "1.0.0")}
+	direct := verification(t, append(calibrated, "--trials", voiceTrials(t), "--test-seconds", "1.5", "--speech", dir, "--scores", filepath.Join(scores, "a"))...)
+	list := filepath.Join(dir, "trials")
+	if files, err := filepath.Glob(filepath.Join(dir, "side-*.wav")); err != nil || len(files) != direct.Speed.Sides {
+		t.Errorf("%d files, error %v, want one for each of %d sides", len(files), err, direct.Speed.Sides)
+	}
+	if n := strings.Count(string(testkit.Read(t, list)), "\n"); n != direct.Trials {
+		t.Errorf("%d trials in the list, want %d", n, direct.Trials)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(testkit.Read(t, list))), "\n") {
+		f, err := os.Open(filepath.Join(dir, strings.Fields(line)[2]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, format, _, err := audio.ReadAll(f, 0)
+		f.Close()
+		if err != nil || format.Rate != voiceprint.Rate || len(x[0]) != 3*voiceprint.Rate/2 {
+			t.Fatalf("%s: %v, %d samples, error %v, want the first 1.5 s of speech", line, format, len(x[0]), err)
+		}
 	}
 }
 

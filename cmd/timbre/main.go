@@ -1,9 +1,14 @@
-// Command timbre analyses recorded contact-center calls and prints what it heard.
+// Command timbre analyses recorded contact-center calls, prints what it heard, and tells by voice who speaks.
 //
 //	timbre analyze call.wav               a report for a reviewer, with a timeline of both sides
 //	timbre analyze --json calls/          one interaction record per line
 //	timbre analyze -o out calls/          a JSON record and an SVG timeline per call
 //	timbre features call.wav --channel 0  the frames the analysis measures, for comparison with other tools
+//	timbre enroll --speaker ID call.wav   a voiceprint of a person who consented
+//	timbre verify --speaker ID call.wav   whether a call is of that person, with the evidence
+//	timbre identify call.wav              who of the enrolled speaks, or none of them
+//	timbre speakers list                  the prints kept; delete destroys one with a receipt
+//	timbre eval verification --trials F   error rates of the speaker model with intervals
 //	timbre models list                    the models in this binary, with licence class and checksum
 //
 // Output goes to standard output, logs and progress to standard error. The exit status is 0 when all of it was done, 1 when

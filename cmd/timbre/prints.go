@@ -262,8 +262,8 @@ func finite(x float64) *float64 {
 	return &x
 }
 
-// gallery loads every print of a model that a search may compare with, of a watchlist where one is named. Entries are named by the
-// id of their print; the map tells whose it is.
+// gallery loads every print of a model that a search may compare with, of a watchlist where one is named, but for those of persons
+// who opted out since. Entries are named by the id of their print; the map tells whose it is.
 func (p *prints) gallery(ctx context.Context, m *voiceprint.Model, watchlist string) (*voiceprint.Gallery, map[string]string, error) {
 	g, who := voiceprint.NewGallery(m), map[string]string{}
 	for page := (store.Page{Limit: store.MaxLimit}); ; {
@@ -272,6 +272,11 @@ func (p *prints) gallery(ctx context.Context, m *voiceprint.Model, watchlist str
 			return nil, nil, err
 		}
 		for _, row := range list.Items {
+			if out, err := p.optedOut(ctx, row.SpeakerID); err != nil {
+				return nil, nil, err
+			} else if out {
+				continue
+			}
 			wrapped, err := p.personKey(ctx, row.SpeakerID)
 			if err != nil {
 				return nil, nil, err

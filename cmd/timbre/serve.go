@@ -147,16 +147,33 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
+	voice, err := a.serveVoice()
+	if err != nil {
+		return err
+	}
 	node, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("serve: host name: %w", err)
 	}
-	s, err := server.New(cmd.Context(), c, server.Deps{Engine: engine, Node: node, Version: newBuildVersion().Version, Log: log})
+	s, err := server.New(cmd.Context(), c, server.Deps{Engine: engine, Voice: voice, Node: node, Version: newBuildVersion().Version, Log: log})
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(a.con.errWriter(), "Timbre listens at %s\n", s.URL())
 	return s.Run(cmd.Context())
+}
+
+// serveVoice loads the speaker model, where this binary holds one.
+func (a *app) serveVoice() (server.Voice, error) {
+	v, err := loadVoices(voiceFlags{model: speakerModel})
+	if errors.Is(err, models.ErrNotFound) {
+		a.log.Warn("no speaker model in this binary: voices are not compared", "model", speakerModel)
+		return server.Voice{}, nil
+	}
+	if err != nil {
+		return server.Voice{}, err
+	}
+	return server.Voice{Model: v.model, Speech: v.detector}, nil
 }
 
 // licences says which models may not be used commercially, and refuses them beyond loopback unless told otherwise.

@@ -69,7 +69,7 @@ func TestDeleteLeavesNoTrace(t *testing.T) {
 	if err := json.Unmarshal([]byte(wantExit(t, exitDone, append([]string{"speakers", "delete", id, "--json"}, b.store()...))), &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.Keys != 1 || r.Voiceprints != 1 || r.Consents != 2 || len(r.Pseudonym) != 32 || r.AuditSeq == 0 {
+	if r.Keys != 1 || r.Voiceprints != 1 || r.Consents != 1 || len(r.Pseudonym) != 32 || r.AuditSeq == 0 {
 		t.Errorf("receipt %+v", r)
 	}
 	file := readAll(t, b.db)

@@ -146,6 +146,7 @@ func (h *Handler) run(s *stream) {
 		h.mu.Unlock()
 		h.running.Done()
 	}()
+	defer s.rescue()
 	s.serve(h.ctx, s.dialect.protocol(s))
 }
 

@@ -295,6 +295,40 @@ func TestPongsKeepAConnection(t *testing.T) {
 	}
 }
 
+// TestPingFlood sends more pings than anybody needs, and audio among them.
+func TestPingFlood(t *testing.T) {
+	s := serve(t, Options{Open: true})
+	c := connect(t, s.ws("/v1/stream?rate=8000&encoding=mulaw"), nil)
+	heard := make(chan int)
+	go func() { // takes the pongs
+		for {
+			if _, _, err := c.read(); err != nil {
+				heard <- c.closeCode
+				return
+			}
+		}
+	}()
+	for i := range 20000 {
+		if err := c.ping(); err != nil {
+			t.Fatal(err)
+		}
+		if i%100 == 0 {
+			if err := c.writeBinary(make([]byte, 160)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := c.writeText([]byte(`{"type":"stop"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if call := <-s.calls.ended; len(call.tracks[0]) != 200*160 || call.how != EndStop {
+		t.Errorf("%d samples, end %s", len(call.tracks[0]), call.how)
+	}
+	if code := <-heard; code != closeNormal {
+		t.Errorf("close %d", code)
+	}
+}
+
 // TestBackPressure blocks the call and sends ever more: the sender must be stopped, and nothing be lost.
 func TestBackPressure(t *testing.T) {
 	blocked := make(chan struct{})
@@ -331,6 +365,32 @@ func (b blockingCalls) Open(ctx context.Context, s Start) (Call, error) {
 		c.(*fakeCall).blocked = b.blocked
 	}
 	return c, err
+}
+
+// faultyCalls opens calls that cannot be written to.
+type faultyCalls struct{ inner *fakeCalls }
+
+func (f faultyCalls) Open(ctx context.Context, s Start) (Call, error) {
+	c, err := f.inner.Open(ctx, s)
+	if err == nil {
+		c.(*fakeCall).tracks = nil // the first write is out of range
+	}
+	return c, err
+}
+
+func TestFaultOfOursIsOneStreams(t *testing.T) {
+	calls := newFakeCalls()
+	s := serve(t, Options{Open: true, Calls: faultyCalls{calls}})
+	c := connect(t, s.ws("/v1/stream?rate=8000&encoding=mulaw"), nil)
+	if err := c.writeBinary(make([]byte, 160)); err != nil {
+		t.Fatal(err)
+	}
+	if call := <-calls.ended; call.how != EndFailed {
+		t.Errorf("end %s", call.how)
+	}
+	if status, _, _ := statusOf(t, s.ws("/v1/stream"), true, nil); status != 101 {
+		t.Errorf("the next stream is answered with %d", status)
+	}
 }
 
 func TestShutdownEndsStreamsInOrder(t *testing.T) {

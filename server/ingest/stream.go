@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -109,13 +111,35 @@ func (s *stream) sendResults(p protocol) {
 
 // serve reads the connection to its end.
 func (s *stream) serve(ctx context.Context, p protocol) {
-	done := make(chan struct{})
-	var pings sync.WaitGroup
-	pings.Go(func() { s.watch(done) })
-	how, err := s.read(ctx, p)
-	close(done)
-	pings.Wait()
+	how, err := s.watched(ctx, p)
 	s.finish(ctx, p, how, err)
+}
+
+// watched is read with a watch beside it.
+func (s *stream) watched(ctx context.Context, p protocol) (End, error) {
+	done := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() { s.watch(done) })
+	defer watch.Wait()
+	defer close(done)
+	return s.read(ctx, p)
+}
+
+// rescue keeps a fault of ours in one stream from the others: its record is made of what came before.
+func (s *stream) rescue() {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	s.log.Error("fault in a stream", "err", fmt.Sprint(fault), "stack", string(debug.Stack()))
+	s.count.failed.Add(1)
+	s.peer.abort()
+	if s.call != nil {
+		if err := s.call.End(context.Background(), EndFailed); err != nil {
+			s.log.Error("call not ended in order", "err", err)
+		}
+		s.results.Wait()
+	}
 }
 
 // watch pings the peer, which notices one that is dead, and ends a connection that says nothing or goes on for too long.

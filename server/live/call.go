@@ -17,6 +17,10 @@ import (
 	"github.com/timbre-voice/timbre/server/ingest"
 )
 
+// privacyTail is for how long samples are dropped after privacy_off: what was spoken before it may still be on its way, in the
+// network or held for a chunk that is missing.
+const privacyTail = 500 * time.Millisecond
+
 // maxWarnings bounds the warnings of one record.
 const maxWarnings = 50
 
@@ -59,6 +63,7 @@ type channel struct {
 	name  string // of the track
 	role  interaction.Role
 	pos   atomic.Int64 // samples received, gaps included
+	until atomic.Int64 // position up to which samples are dropped after privacy ended
 	owner *stream      // nil: its stream has ended
 	lost  bool         // and not in order
 }
@@ -262,6 +267,13 @@ func (c *call) mark(ctx context.Context, kind, detail string) error {
 	}
 	switch kind {
 	case "privacy_off":
+		c.mu.Lock()
+		for _, ch := range c.channels {
+			if c.privacy.Load() {
+				ch.until.Store(ch.pos.Load() + int64(privacyTail.Seconds()*float64(c.rate)))
+			}
+		}
+		c.mu.Unlock()
 		c.privacy.Store(false)
 	case "transfer", "agent_joined", "agent_left":
 		c.mu.Lock()
@@ -277,6 +289,9 @@ func (c *call) mark(ctx context.Context, kind, detail string) error {
 	}
 	return nil
 }
+
+// private says that what comes on a channel now must be dropped.
+func (c *call) private(ch *channel) bool { return c.privacy.Load() || ch.pos.Load() < ch.until.Load() }
 
 // invalid tells the errors of a caller from the end of the call.
 func (c *call) invalid(err error) error {

@@ -7,7 +7,7 @@
 //	handler, err := ingest.New(ingest.Options{Calls: hub})
 //	err = hub.Bind(ctx, tenant, id, interaction.Binding{AgentID: "a-7"})   // PATCH /v1/calls/{id}
 //	err = hub.Mark(ctx, tenant, id, "privacy_on", "")                      // POST /v1/calls/{id}/marks
-//	err = hub.Shutdown(ctx)                                                // after the handler's
+//	err = hub.Shutdown(ctx)                                                // with the handler's, or after it
 //
 // # What leaves
 //
@@ -17,8 +17,8 @@
 //
 // # Privacy
 //
-// Between privacy_on and privacy_off samples and keys are dropped before anything sees them; the record has a gap with the reason
-// privacy in their place.
+// Between privacy_on and privacy_off, and for half a second after, in which what was spoken before may still arrive, samples and
+// keys are dropped before anything sees them; the record has a gap with the reason privacy in their place.
 //
 // # Ends
 //

@@ -413,7 +413,7 @@ func TestPrivacyDropsSamples(t *testing.T) {
 	}
 	must(t, c.End(ctx, ingest.EndStop))
 	r := records.record(t, c.ID())
-	want := []interaction.Gap{{Channel: 0, StartMs: 4000, EndMs: 8000, Reason: "privacy"}, {Channel: 1, StartMs: 4000, EndMs: 8000, Reason: "privacy"}}
+	want := []interaction.Gap{{Channel: 0, StartMs: 4000, EndMs: 8500, Reason: "privacy"}, {Channel: 1, StartMs: 4000, EndMs: 8500, Reason: "privacy"}}
 	if len(r.Contact.Media.Gaps) != 2 || r.Contact.Media.Gaps[0] != want[0] || r.Contact.Media.Gaps[1] != want[1] {
 		t.Errorf("gaps %+v, want %+v", r.Contact.Media.Gaps, want)
 	}
@@ -421,7 +421,7 @@ func TestPrivacyDropsSamples(t *testing.T) {
 		t.Errorf("marks %+v", r.Marks)
 	}
 	for _, s := range r.Segments {
-		if s.StartMs > 4300 && s.EndMs < 7700 {
+		if s.StartMs > 4300 && s.EndMs < 8200 {
 			t.Errorf("segment %+v lies under privacy", s)
 		}
 	}

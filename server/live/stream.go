@@ -23,18 +23,27 @@ func (s *stream) ID() string { return s.call.id }
 // Write gives samples to the session, or drops them under privacy.
 func (s *stream) Write(ctx context.Context, track int, x []float32) error {
 	ch, err := s.channel(track)
-	if err != nil || len(x) == 0 {
+	if err != nil {
 		return err
 	}
-	if s.call.privacy.Load() {
-		err = s.call.session.Skip(ctx, ch.index, int64(len(x)), "privacy")
-	} else {
-		err = s.call.session.Write(ctx, ch.index, x)
+	for len(x) > 0 {
+		n := int64(len(x))
+		private := s.call.private(ch)
+		if until := ch.until.Load(); private && !s.call.privacy.Load() {
+			n = min(n, until-ch.pos.Load())
+		}
+		if private {
+			err = s.call.session.Skip(ctx, ch.index, n, "privacy")
+		} else {
+			err = s.call.session.Write(ctx, ch.index, x[:n])
+		}
+		if err != nil {
+			return err
+		}
+		ch.pos.Add(n)
+		x = x[n:]
 	}
-	if err == nil {
-		ch.pos.Add(int64(len(x)))
-	}
-	return err
+	return nil
 }
 
 // Skip tells that n samples are missing.
@@ -55,7 +64,7 @@ func (s *stream) Skip(ctx context.Context, track int, n int64, reason string) er
 // Digit tells a key, unless the call is under privacy.
 func (s *stream) Digit(ctx context.Context, track int, key string, lengthMs int64) error {
 	ch, err := s.channel(track)
-	if err != nil || s.call.privacy.Load() {
+	if err != nil || s.call.private(ch) {
 		return err
 	}
 	return s.call.session.Digit(ctx, ch.index, s.call.ms(ch.pos.Load()), lengthMs, key)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"time"
 
@@ -44,7 +45,7 @@ func (t *Tenant) compose(ctx context.Context, q querier, r *interaction.Interact
 		cx.Tasks = append(cx.Tasks, v.task())
 	}
 	r.CX = nil
-	if cx.PeakEnd != nil || cx.PredictedCSAT != nil || cx.Surveys != nil || cx.Tasks != nil {
+	if !reflect.ValueOf(cx).IsZero() {
 		r.CX = &cx
 	}
 	reviews, err := evaluations.find(ctx, q, t.id, "interaction_id = $1", "ORDER BY created_at, id", id)
@@ -108,7 +109,7 @@ func (t *Tenant) adopt(ctx context.Context, tx *sql.Tx, r *interaction.Interacti
 	}
 	if r.CX != nil {
 		for _, v := range r.CX.Tasks {
-			row := Task{ID: word(v.ID), InteractionID: id, CustomerID: customerOf(r), Title: v.Title, Owner: v.Owner, Due: stored(v.Due), Source: v.Source,
+			row := Task{ID: word(v.ID), InteractionID: id, CustomerID: customerOf(r), Title: fit(v.Title, maxText), Owner: word(v.Owner), Due: stored(v.Due), Source: word(v.Source),
 				State: v.State, CreatedAt: now, UpdatedAt: now}
 			if _, err := tasks.insertNew(ctx, tx, t.id, &row); err != nil {
 				return err

@@ -109,7 +109,7 @@ func (t *Tenant) deriveAlerts(ctx context.Context, tx *sql.Tx, r *interaction.In
 	}
 	for _, a := range r.Alerts {
 		row := Alert{InteractionID: r.Contact.ID, Alert: a, At: start.Add(time.Duration(a.StartMs) * time.Millisecond)}
-		row.Rule, row.Evidence = word(a.Rule), strings.ReplaceAll(a.Evidence, "\x00", "\uFFFD")
+		row.Rule, row.Evidence = word(a.Rule), fit(a.Evidence, maxText)
 		for _, b := range before {
 			if b.Rule == row.Rule && b.StartMs == row.StartMs {
 				row.AcknowledgedBy, row.AcknowledgedAt, row.SnoozedUntil = b.AcknowledgedBy, b.AcknowledgedAt, b.SnoozedUntil

@@ -89,6 +89,7 @@ const (
 	faultNoParent
 	faultInvalid
 	faultRetry // another writer was in the way: the whole transaction may run again
+	faultCut   // the connection is gone: the transaction may run again unless it was committing
 	faultGone
 )
 
@@ -107,7 +108,7 @@ func classify(err error) fault {
 	switch {
 	case errors.As(err, &connect), errors.As(err, &network), pgconn.SafeToRetry(err), errors.Is(err, sql.ErrConnDone),
 		errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return faultGone
+		return faultCut
 	}
 	return faultOther
 }
@@ -143,12 +144,14 @@ func classifyPostgres(code string) fault {
 	case "40001", "40P01": // serialization_failure, deadlock_detected
 		return faultRetry
 	case "57P01", "57P02", "57P03": // admin_shutdown, crash_shutdown, cannot_connect_now
-		return faultGone
+		return faultCut
 	}
 	switch code[:min(2, len(code))] {
 	case "22", "23", "54": // data exception, integrity constraint, program limit
 		return faultInvalid
-	case "08", "53", "58": // connection, insufficient resources, system error
+	case "08": // connection
+		return faultCut
+	case "53", "58": // insufficient resources, system error
 		return faultGone
 	}
 	return faultOther
@@ -175,7 +178,7 @@ func explain(err error, what string, key ...any) error {
 		return fmt.Errorf("%w: what %s belongs to", ErrNotFound, name(what, key))
 	case faultInvalid:
 		return fmt.Errorf("%w: %s: %w", ErrInvalid, name(what, key), err)
-	case faultRetry, faultGone:
+	case faultRetry, faultCut, faultGone:
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, what, err)
 	}
 	return fmt.Errorf("store: %s: %w", what, err)

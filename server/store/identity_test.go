@@ -1,14 +1,8 @@
 package store
 
 import (
-	"bytes"
-	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -382,87 +376,4 @@ func TestAuditChain(t *testing.T) {
 		}
 		ok(w.a.VerifyAudit(ctx))(t)
 	})
-}
-
-func TestDeleteSpeaker(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		ctx := t.Context()
-		_, print := enrol(t, w.a, "anna")
-		print.ID, print.Model = "", "m2"
-		ok(w.a.SaveVoiceprint(ctx, print))(t)
-		enrol(t, w.b, "anna")
-		ok(w.a.AddConsent(ctx, Consent{SpeakerID: "anna", Ref: "r", Purpose: "verify"}))(t)
-		must(t, w.a.SaveWatchlist(ctx, Watchlist{Name: "fraud", Purpose: "p", LegalBasis: "l", RetentionDays: 30, Approver: "x"}))
-		ok(w.a.AddToWatchlist(ctx, WatchlistEntry{Watchlist: "fraud", SpeakerID: "anna"}))(t)
-		ok(w.a.AddAttempt(ctx, Attempt{SpeakerID: "anna"}, func(l Lockout, _ Attempt) Lockout { return l }))(t)
-		must(t, w.a.OptOut(ctx, OptOut{Pseudonym: "p-anna"}))
-
-		got := ok(w.a.DeleteSpeaker(ctx, "anna"))(t)
-		equal(t, got, Deletion{Keys: 1, Voiceprints: 2, Consents: 1, WatchlistEntries: 1, Attempts: 1, Speakers: 1})
-		_, err := w.a.DeleteSpeaker(ctx, "anna")
-		code(t, err, "not_found")
-		_, err = w.a.PersonKey(ctx, "anna")
-		code(t, err, "not_found")
-		if !ok(w.a.IsOptedOut(ctx, "p-anna"))(t) {
-			t.Error("the opt-out went with the person")
-		}
-		ok(w.b.Speaker(ctx, "anna"))(t)
-		ok(w.b.PersonKey(ctx, "anna"))(t)
-	})
-}
-
-// TestNothingOfADeletedPersonIsInTheFile churns a database, so that pages split and merge, and looks for the bytes. secure_delete
-// alone leaves some: the seeds are ones for which it does.
-func TestNothingOfADeletedPersonIsInTheFile(t *testing.T) {
-	left := 0
-	for _, seed := range []uint64{0, 1} {
-		w := open(t, filepath.Join(t.TempDir(), "timbre.db"))
-		ctx := t.Context()
-		r := rand.New(rand.NewPCG(seed, 2))
-		var live, dead []string
-		must(t, w.update(ctx, "churn", func(tx *sql.Tx) error { // as one transaction, for speed
-			for i := range 3000 {
-				if r.IntN(5) >= 3 && len(live) >= 5 {
-					k := r.IntN(len(live))
-					must(t, speakers.remove(ctx, tx, "a", live[k]))
-					dead, live = append(dead, live[k]), slices.Delete(live, k, k+1)
-					continue
-				}
-				id := fmt.Sprintf("%06d-person-%05d", r.IntN(1_000_000), i)
-				s := Speaker{ID: id, DisplayName: id + strings.Repeat("x", r.IntN(200)), State: EnrolmentActive, CreatedAt: epoch, UpdatedAt: epoch}
-				must(t, speakers.insert(ctx, tx, "a", &s))
-				if r.IntN(3) == 0 {
-					must(t, personKeys.insert(ctx, tx, "a", &PersonKey{SpeakerID: id, Wrapped: append([]byte(id), make([]byte, r.IntN(3000))...), CreatedAt: epoch}))
-				}
-				live = append(live, id)
-			}
-			return nil
-		}))
-		found := func(ids []string) (n int) {
-			for _, suffix := range []string{"", "-wal", "-shm"} {
-				b, err := os.ReadFile(w.dsn + suffix)
-				must(t, err)
-				for _, id := range ids {
-					if bytes.Contains(b, []byte(id)) {
-						n++
-					}
-				}
-			}
-			return n
-		}
-		_, err := w.write.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-		must(t, err)
-		left += found(dead)
-		last := live[0]
-		if found([]string{last}) == 0 {
-			t.Fatal("a person who is there is not found: the search itself does not work")
-		}
-		ok(w.a.DeleteSpeaker(ctx, last))(t)
-		if n := found(append(dead, last)); n != 0 {
-			t.Errorf("seed %d: %d deleted persons are still in the file", seed, n)
-		}
-	}
-	if left == 0 {
-		t.Error("without Scrub nobody was left in the file: the test shows nothing, take other seeds")
-	}
 }

@@ -260,8 +260,8 @@ func (t *Tenant) ExpiredInteractions(ctx context.Context, limit int) ([]string, 
 	return ids, explain(err, "interaction")
 }
 
-// EraseCustomer removes a customer with every interaction that the customer took part in, and the customer's surveys and tasks,
-// and returns how many interactions it were. It ends with Scrub, as DeleteSpeaker does. Errors: ErrNotFound where nothing is
+// EraseCustomer removes a customer with every saved interaction that the customer took part in, and the customer's surveys and
+// tasks, and returns how many interactions it were. Consents and voiceprints are DeleteSpeaker's. It ends with Scrub, as DeleteSpeaker does. Errors: ErrNotFound where nothing is
 // kept of the customer, ErrConflict under a legal hold, of the customer or of one of the interactions: then nothing is removed.
 func (t *Tenant) EraseCustomer(ctx context.Context, id string) (interactions int, err error) {
 	err = t.inTurn(ctx, "customer", func(tx *sql.Tx) error {

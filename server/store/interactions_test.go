@@ -125,7 +125,7 @@ func TestOddTextsOfAPlatformDoNotLoseARecord(t *testing.T) {
 			r.Participants[0].DisplayName = "A\x00B"
 			r.Participants[0].ExternalID = strings.Repeat("é", 200)
 			r.Contact.Queue = "q\x00"
-			r.Alerts[0].Evidence = "\x00"
+			r.Alerts[0].Evidence = strings.Repeat("\x00", maxText)
 		})
 		save(t, w.a, r)
 		back := ok(w.a.Interaction(t.Context(), "c1"))(t)
@@ -229,99 +229,6 @@ func TestWhatPeopleAddStandsInTheRecord(t *testing.T) {
 		if len(got.CX.Surveys) != 1 || got.CX.Tasks != nil || got.Governance.LegalHold {
 			t.Errorf("%s\nwants one survey, no task and no hold", asJSON(t, got))
 		}
-	})
-}
-
-func TestDeletedInteractionLeavesNoRow(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		ctx := t.Context()
-		fill(t, w, w.a, "one")
-		id := "call-one"
-		hold := ok(w.a.PlaceHold(ctx, Hold{Kind: HoldInteraction, Subject: id, Reason: "court"}))(t)
-		err := w.a.DeleteInteraction(ctx, id)
-		code(t, err, "conflict")
-		if !strings.Contains(err.Error(), "court") {
-			t.Errorf("%v, want the reason of the hold", err)
-		}
-		must(t, w.a.ReleaseHold(ctx, hold.ID, "x"))
-		held := ok(w.a.PlaceHold(ctx, Hold{Kind: HoldCustomer, Subject: "customer-one", Reason: "court"}))(t)
-		code(t, w.a.DeleteInteraction(ctx, id), "conflict")
-		_, err = w.a.EraseCustomer(ctx, "customer-one")
-		code(t, err, "conflict")
-		must(t, w.a.ReleaseHold(ctx, held.ID, "x"))
-		must(t, w.a.DeleteInteraction(ctx, id))
-		code(t, w.a.DeleteInteraction(ctx, id), "not_found")
-		for name, rows := range dump(t, w, "a") {
-			if name != "legal_holds" && strings.Contains(rows, id) {
-				t.Errorf("%s still names the call: %s", name, rows)
-			}
-		}
-		if n := len(ok(w.a.Surveys(ctx, SurveyQuery{ContactID: "contact-" + id}, Page{}))(t).Items); n != 0 {
-			t.Errorf("%d surveys of the contact's last call are left", n)
-		}
-	})
-}
-
-func TestEraseCustomer(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		ctx := t.Context()
-		fill(t, w, w.a, "one")
-		fill(t, w, w.a, "two")
-		equal(t, ok(w.a.EraseCustomer(ctx, "customer-one"))(t), 1)
-		_, err := w.a.EraseCustomer(ctx, "customer-one")
-		code(t, err, "not_found")
-		rows := dump(t, w, "a")
-		for name, text := range rows {
-			// The consent ledger and the voice identity of the person go with DeleteSpeaker.
-			if strings.Contains(text, "customer-one") {
-				t.Errorf("%s still names the customer: %s", name, text)
-			}
-		}
-		if !strings.Contains(rows["records"], "customer-two") {
-			t.Error("another customer's record is gone too")
-		}
-	})
-}
-
-func TestDeletedSpeakerIsNamedInNoRecord(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		ctx := t.Context()
-		enrol(t, w.a, "entry-12")
-		save(t, w.a, record(t, "c1"))
-		equal(t, ok(w.a.DeleteSpeaker(ctx, "entry-12"))(t).Records, int64(1))
-		got := ok(w.a.Interaction(ctx, "c1"))(t)
-		if len(got.Voice.Watchlist) != 0 || len(got.Voice.Candidates) != 1 {
-			t.Errorf("%+v, want the other candidate alone", got.Voice)
-		}
-		for name, text := range dump(t, w, "a") {
-			if strings.Contains(text, "entry-12") {
-				t.Errorf("%s still names the speaker: %s", name, text)
-			}
-		}
-		ok(w.a.PlaceHold(ctx, Hold{Kind: HoldSpeaker, Subject: "customer-902", Reason: "court"}))(t)
-		enrol(t, w.a, "customer-902")
-		_, err := w.a.DeleteSpeaker(ctx, "customer-902")
-		code(t, err, "conflict")
-		ok(w.a.Voiceprint(ctx, ok(w.a.VoiceprintsOf(ctx, "customer-902"))(t)[0].ID))(t)
-	})
-}
-
-func TestRetention(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		ctx := t.Context()
-		until := func(at time.Time) func(*interaction.Interaction) {
-			return func(r *interaction.Interaction) { r.Governance.RetentionUntil = &at }
-		}
-		save(t, w.a, record(t, "over", until(epoch.AddDate(0, 0, -1))))
-		save(t, w.a, record(t, "held", until(epoch.AddDate(0, 0, -2))))
-		save(t, w.a, record(t, "keep", until(epoch.AddDate(1, 0, 0))))
-		save(t, w.a, record(t, "ever", func(r *interaction.Interaction) { r.Governance.RetentionUntil = nil }))
-		save(t, w.a, record(t, "case", until(epoch.AddDate(0, 0, -3)), func(r *interaction.Interaction) { r.Participants[1].ExternalID = "held-customer" }))
-		ok(w.a.PlaceHold(ctx, Hold{Kind: HoldInteraction, Subject: "held", Reason: "x"}))(t)
-		ok(w.a.PlaceHold(ctx, Hold{Kind: HoldCustomer, Subject: "held-customer", Reason: "x"}))(t)
-		equal(t, ok(w.a.ExpiredInteractions(ctx, 10))(t), []string{"over"})
-		w.clock.advance(2 * 366 * 24 * time.Hour)
-		equal(t, ok(w.a.ExpiredInteractions(ctx, 10))(t), []string{"over", "keep"})
 	})
 }
 

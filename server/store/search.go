@@ -140,8 +140,12 @@ func (p *plan) statement(tenant, after string, limit int) (string, []any, error)
 	if where != "" {
 		where = " AND " + renumber(where, 1)
 	}
-	return "SELECT " + summaries.columns() + " FROM " + p.from + " WHERE interactions.tenant = $1" + where + " " + p.by.tail(limit),
-		append([]any{tenant}, args...), nil
+	rest := p.from + " WHERE interactions.tenant = $1" + where + " " + p.by.tail(limit)
+	if p.by.kinds[0] == 'f' {
+		// Sorting may have to go through all rows: it then carries their ids, and only those of the page are read whole.
+		rest = "interactions WHERE interactions.tenant = $1 AND interactions.id IN (SELECT interactions.id FROM " + rest + ") " + p.by.tail(limit)
+	}
+	return "SELECT " + summaries.columns() + " FROM " + rest, append([]any{tenant}, args...), nil
 }
 
 // Interactions lists what the query asks for. A cursor is good for the same query only.

@@ -123,12 +123,15 @@ func stored(t *time.Time) time.Time {
 	return t.UTC().Truncate(time.Microsecond)
 }
 
-// word makes a text of a record fit an indexed column; the record keeps what was said. A finished record must not be lost
-// because a platform sent an odd name.
-func word(s string) string {
+// word makes a text of a record fit an indexed column.
+func word(s string) string { return fit(s, maxKey) }
+
+// fit makes a text of a record fit a column of at most so many bytes; the record keeps what was said. A finished record must not
+// be lost because a platform sent an odd name.
+func fit(s string, most int) string {
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-	if len(s) > maxKey {
-		s = strings.ToValidUTF8(s[:maxKey], "")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "")
 	}
 	return s
 }

@@ -22,12 +22,16 @@ const (
 	firstPause = 5 * time.Millisecond // doubled each time: 1.3 s altogether, on top of SQLite's own busy_timeout
 )
 
-// retry calls f again while another writer is in its way, and returns its last error.
+// retry calls f again while another writer is in its way or its connection was cut, and returns its last error.
 func (s *Store) retry(ctx context.Context, f func() error) error {
 	pause := firstPause
 	for i := 0; ; i++ {
 		err := f()
-		if i == retries || !errors.Is(err, errBusy) && classify(err) != faultRetry {
+		again := errors.Is(err, errBusy)
+		if kind := classify(err); kind == faultRetry || kind == faultCut {
+			again = true
+		}
+		if err == nil || !again || i == retries {
 			return err
 		}
 		t := time.NewTimer(pause)
@@ -41,8 +45,9 @@ func (s *Store) retry(ctx context.Context, f func() error) error {
 	}
 }
 
-// update runs f in a transaction of the writer, again when another writer was in the way, so f must do nothing but database work
-// and must set its results anew each time. Errors of f roll back and are returned as they are.
+// update runs f in a transaction of the writer, again when another writer was in the way or the connection was cut before the
+// commit, so f must do nothing but database work and must set its results anew each time. Errors of f roll back and are returned
+// as they are.
 func (s *Store) update(ctx context.Context, what string, f func(tx *sql.Tx) error) error {
 	return s.retry(ctx, func() error {
 		tx, err := s.write.BeginTx(ctx, nil)
@@ -50,12 +55,16 @@ func (s *Store) update(ctx context.Context, what string, f func(tx *sql.Tx) erro
 			return explain(err, what)
 		}
 		if err := f(tx); err != nil {
-			if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) {
+			if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) && classify(undo) != faultCut {
 				return errors.Join(err, fmt.Errorf("store: roll back: %w", undo))
 			}
 			return err
 		}
-		return explain(tx.Commit(), what)
+		err = tx.Commit()
+		if classify(err) == faultCut { // done or not done: %v keeps it from being done twice
+			return fmt.Errorf("%w: %s: cut while committing: %v", ErrUnavailable, what, err)
+		}
+		return explain(err, what)
 	})
 }
 

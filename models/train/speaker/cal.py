@@ -6,7 +6,7 @@
 Each speaker's clips are split once: the first three fifths enrol, the rest test, so a target trial never holds a recording twice. A
 LibriSpeech speaker has one clip, which is cut at three fifths. Sides come in three lengths; the test side in three lines: the
 telephone band of the enrolment, the same with noise at 10 dB, and another handset with noise at 15 dB behind AMR-NB. Writes STATE/cal/*.wav, cal.trials
-and cal.speakers (FILE SPEAKER).
+and speakers.csv (path, speaker), for timbre calibrate verification.
 """
 import argparse
 import os
@@ -102,8 +102,9 @@ def main():
                         f.write(f"nontarget {enrol[s][e]} {test[o][t]}\n")
                     count[0] += 1
                     count[1] += len(picked)
-    with open(os.path.join(out, "cal.speakers"), "w") as f:
-        f.writelines(f"{name}\t{speaker}\n" for name, speaker in files)
+    with open(os.path.join(out, "speakers.csv"), "w") as f:
+        f.write("path,speaker\n")
+        f.writelines(f"{name},{speaker}\n" for name, speaker in files)
     print(f"{out}: {len(speakers)} speakers, {len(files)} files, {count[0]} target and {count[1]} nontarget trials")
 
 

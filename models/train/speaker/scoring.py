@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Write models/speaker-tdnn-v1/scoring.safetensors: the cohort that scores are normalised with, of speakers of the train split.
+"""Write models/speaker-tdnn-v1/scoring.safetensors: what scores are made with beside the network, from speakers of the train split.
 
-    scoring.py --weights RUN.best.safetensors [--top 200] [--state DIR] [--model DIR]
+    scoring.py --weights RUN.best.safetensors [--top 200] [--ridge 0.05] [--state DIR] [--model DIR]
 
-A member is the mean direction of a speaker's segments in the telephone band and through random lines. Speakers of the training set
-serve, for those of `cal` have to stay strangers to the scores that the calibration is fitted on.
+backend.mean and backend.transform are within-class covariance normalisation (Hatch, Kajarekar & Stolcke 2006): what varies from
+segment to segment of one speaker in the telephone band counts less in the cosine. cohort is the set of speakers that scores are
+normalised against; a member is the mean direction of a speaker's segments in the telephone band and through random lines. Speakers
+of the training set serve, for those of `cal` have to stay strangers to the scores that the calibration is fitted on.
 """
 import argparse
 import os
@@ -54,8 +56,8 @@ def segment(b, rng, speaker, line):
     return augment.line(rng, x)
 
 
-def cohort(net, b, seed):
-    """Unit vectors [N, D], one a speaker."""
+def embeddings(net, b, seed):
+    """Unit vectors [N, LINES + PHONE, D] of N speakers, those through random lines first."""
     out = []
     for s in range(len(b.speakers)):
         if b.total[s] < LEAST * RATE:
@@ -63,9 +65,18 @@ def cohort(net, b, seed):
         rng = np.random.default_rng([seed, s])
         x = np.stack([segment(b, rng, s, k < LINES) for k in range(LINES + PHONE)]).astype(np.float32)
         with torch.no_grad():
-            e = F.normalize(net(torch.from_numpy(features.features(x, b.kind)))).mean(0)
-        out.append(F.normalize(e, dim=0).numpy())
+            out.append(F.normalize(net(torch.from_numpy(features.features(x, b.kind)))).numpy())
     return np.stack(out)
+
+
+def backend(phone, ridge):
+    """Transform [D, D] from vectors [N, PHONE, D]: the inverse root of the scatter within speakers, its diagonal raised by a share of
+    the mean variance, so that directions in which a few segments hardly vary are not blown up."""
+    d = phone - phone.mean(1, keepdims=True)
+    d = d.reshape(-1, d.shape[-1]).astype(np.float64)
+    within = d.T @ d / (len(d) - len(phone))
+    within += ridge * np.trace(within) / len(within) * np.eye(len(within))
+    return np.linalg.cholesky(np.linalg.inv(within)).T
 
 
 def main():
@@ -73,6 +84,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--weights", required=True)
     p.add_argument("--top", type=int, default=200)
+    p.add_argument("--ridge", type=float, default=0.05)
     p.add_argument("--seed", type=int, default=5)
     p.add_argument("--state", default=state)
     p.add_argument("--model", default=os.path.join(HERE, "..", "..", "speaker-tdnn-v1"))
@@ -82,10 +94,16 @@ def main():
     net, kind = nets.build(metadata["net"])
     net.load_state_dict({k: torch.from_numpy(v) for k, v in tensors.items()}, strict=False)
     net.eval()
-    members = cohort(net, batches.Batches(a.state, a.seed, kind), a.seed)
+    vectors = embeddings(net, batches.Batches(a.state, a.seed, kind), a.seed)
+    members = vectors.mean(1)
+    made = {
+        "cohort": members / np.linalg.norm(members, axis=-1, keepdims=True),
+        "backend.mean": vectors.reshape(-1, vectors.shape[-1]).mean(0),
+        "backend.transform": backend(vectors[:, LINES:], a.ridge),
+    }
     os.makedirs(a.model, exist_ok=True)
     with open(os.path.join(a.model, "scoring.safetensors"), "wb") as f:
-        f.write(export.safetensors({"cohort": members}, {"top_n": a.top, "step": metadata["step"]}))
+        f.write(export.safetensors(made, {"top_n": a.top, "ridge": a.ridge, "step": metadata["step"]}))
     print(f"{len(members)} members, the nearest {a.top} count")
 
 
