@@ -52,14 +52,16 @@ func (c calls) Mark(ctx context.Context, tenant, id, kind, detail string) error 
 	return running(c.hub.Mark(ctx, tenant, id, kind, detail))
 }
 
-// counted is live.Events that counts on the way.
+// counted is live.Events that counts on the way, and has other nodes find the call.
 type counted struct {
 	live.Events
 	metrics *metrics
+	nodes   *nodes
 }
 
 func (c counted) Publish(e interaction.Event) {
 	c.metrics.hear(e)
+	c.nodes.hear(e)
 	c.Events.Publish(e)
 }
 

@@ -51,6 +51,7 @@ type Server struct {
 	ingest  *ingest.Handler
 	api     *api.API
 	watch   *watch
+	nodes   *nodes
 	uploads *uploads
 	records *records
 	metrics *metrics
@@ -143,12 +144,14 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		},
 		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
 	}
+	s.nodes = &nodes{broker: s.broker, store: s.store, node: d.Node, log: d.Log, serving: map[callKey]func(){}}
 	if s.hub, err = live.New(live.Options{
-		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics}, Permits: permits{c.Policy}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
+		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.Policy}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
 		Spill: filepath.Join(c.DataDir, "unsaved"), Log: d.Log, Now: d.Now,
 	}); err != nil {
 		return err
 	}
+	s.nodes.calls = calls{s.hub}
 	who := &access{store: s.store, box: box, log: d.Log}
 	open := c.Loopback() && !keys
 	if s.ingest, err = ingest.New(ingest.Options{Calls: s.hub, Endpoints: platforms{who}, Keys: who, Open: open, Log: d.Log, Now: d.Now}); err != nil {
@@ -168,7 +171,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	known := &voices{Voice: d.Voice, store: s.store, keys: wrapping, vault: identity.NewVault(wrapping), now: d.Now}
 	kept := &ledger{store: s.store, saved: s.relay.Wake}
 	s.api = api.New(api.Options{
-		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: calls{s.hub},
+		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,
 		Interactions: &interactions{store: s.store, rules: set, saved: s.relay.Wake}, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
 		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{deliveries}}, Ready: s.ready,
 		KeyRate:    api.Rate{PerSecond: c.Limits.KeyPerSecond, Burst: c.Limits.KeyBurst},

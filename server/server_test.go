@@ -51,10 +51,10 @@ func config(dir string) Config {
 
 func run(t *testing.T, c Config) node {
 	t.Helper()
-	return runWith(t, c, Voice{})
+	return runWith(t, c, Deps{})
 }
 
-func runWith(t *testing.T, c Config, v Voice) node {
+func runWith(t *testing.T, c Config, d Deps) node {
 	t.Helper()
 	engine, err := testEngine()
 	if err != nil {
@@ -62,7 +62,8 @@ func runWith(t *testing.T, c Config, v Voice) node {
 	}
 	var log bytes.Buffer
 	var mu sync.Mutex
-	s, err := New(t.Context(), c, Deps{Engine: engine, Voice: v, Version: "test", Log: slog.New(slog.NewTextHandler(locked{&mu, &log}, nil))})
+	d.Engine, d.Version, d.Log = engine, "test", slog.New(slog.NewTextHandler(locked{&mu, &log}, nil))
+	s, err := New(t.Context(), c, d)
 	if err != nil {
 		t.Fatal(err)
 	}

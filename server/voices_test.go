@@ -94,7 +94,7 @@ func seededVoice(t *testing.T) Voice {
 // TestVoicesByUpload enrols, verifies, identifies and deletes a person over REST.
 func TestVoicesByUpload(t *testing.T) {
 	dir := t.TempDir()
-	n := runWith(t, config(dir), seededVoice(t))
+	n := runWith(t, config(dir), Deps{Voice: seededVoice(t)})
 	recording := testkit.Read(t, testkit.Testdata(t, "calls", "sample-call.wav"))
 	post := func(path string, body []byte, want int, out any) {
 		t.Helper()
