@@ -113,6 +113,9 @@ func (s *Session) absent(c *channel) []interaction.NotComputed {
 	}
 	out = append(out, entry("emotion", emotion, ""), entry("affect", emotion, ""))
 
+	if code, detail := s.voiceAbsence(c); code != "" {
+		out = append(out, entry("voice", code, detail))
+	}
 	return out
 }
 

@@ -389,23 +389,17 @@ func (s *Session) voiceRecord() *interaction.Voice {
 	return &v
 }
 
-// putVoice writes the group into a record, or says on which channels it is absent and why.
+// putVoice writes the group into a record, unless every channel has a reason why it is absent.
 func (s *Session) putVoice(r *interaction.Interaction) {
-	customer := false
 	for _, c := range s.channels {
-		code, detail := s.voiceAbsence(c)
-		if code == "" {
-			customer = true
+		if code, _ := s.voiceAbsence(c); code != "" {
 			continue
 		}
-		index := c.index
-		r.NotComputed = append(r.NotComputed, interaction.NotComputed{What: "voice", Channel: &index, Code: code, Detail: detail})
-	}
-	if customer {
 		r.Voice = s.voiceRecord()
 		if s.voice.channel >= 0 {
 			r.Governance.Models = append(r.Governance.Models, s.voice.voice.Model())
 		}
+		return
 	}
 }
 

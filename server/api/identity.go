@@ -93,6 +93,9 @@ type Receipt struct {
 	Entries     int64     `json:"watchlist_entries"`
 	Attempts    int64     `json:"attempts"`
 	AuditSeq    int64     `json:"audit_seq,omitempty"`
+	Signed      string    `json:"signed,omitempty" doc:"The whole receipt as it was signed, JSON: what was destroyed and what cannot be reached."`
+	Signature   string    `json:"signature,omitempty" doc:"Ed25519 over signed, hex."`
+	PublicKey   string    `json:"public_key,omitempty" doc:"Of the tenant, hex."`
 }
 
 // Consent is one entry of the ledger.

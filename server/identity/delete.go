@@ -39,7 +39,8 @@ var beyond = []string{
 	"interaction records of calls in which the person is named as the customer: they hold no print and are deleted one by one or by their retention",
 }
 
-func (r *Receipt) signed() ([]byte, error) {
+// Signed returns the text that the signature is over: the JSON of the receipt without it.
+func (r *Receipt) Signed() ([]byte, error) {
 	plain := *r
 	plain.Signature = ""
 	return json.Marshal(plain)
@@ -54,7 +55,7 @@ func (r *Receipt) Verify(public ed25519.PublicKey) error {
 	if len(public) != ed25519.PublicKeySize || hex.EncodeToString(public) != r.PublicKey {
 		return fmt.Errorf("%w: made with public key %.16s..., want %.16x...", ErrReceipt, r.PublicKey, []byte(public))
 	}
-	text, err := r.signed()
+	text, err := r.Signed()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrReceipt, err)
 	}
@@ -121,7 +122,7 @@ func (r *Registry) sign(receipt *Receipt) error {
 		return err
 	}
 	receipt.PublicKey = hex.EncodeToString(public)
-	text, err := receipt.signed()
+	text, err := receipt.Signed()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrReceipt, err)
 	}
