@@ -10,7 +10,7 @@ FUZZTIME ?= 60s
 ROUNDS ?= 5
 DATA ?= ../shared/data
 
-.PHONY: help build demo test race twins lint bench eval-verification bench-peers golden generate fuzz
+.PHONY: help build demo test race twins lint bench eval-verification bench-peers golden generate fuzz bench-faults
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
@@ -70,3 +70,9 @@ fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$p/*_test.go | cut -c6-); do \
 	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$p; done; done
+
+bench-faults: ## kill -9, a full disk, lost database and broker, hostile clients, other tenants' keys on the real server: a table
+	@scripts/setup
+	@mkdir -p out
+	FAULTS_TABLE=$(CURDIR)/out/faults.md go test -count=1 -timeout 60m ./internal/faults -args -full
+	@cat out/faults.md

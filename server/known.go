@@ -87,6 +87,51 @@ func (v *voices) searchable(tenant, watchlist string) error {
 	return nil
 }
 
+func (v *voices) OptOut(ctx context.Context, tenant, by, id, source string) error {
+	r, err := v.registry(tenant)
+	if err != nil {
+		return err
+	}
+	receipt, err := r.OptOut(ctx, by, id, source)
+	if errors.Is(err, store.ErrUnavailable) && receipt != nil { // the rows are gone; what is left is to rebuild the file
+		err = v.store.Scrub(ctx)
+	}
+	if v.known != nil {
+		v.known.Forget(tenant)
+	}
+	return fault(err)
+}
+
+func (v *voices) OptIn(ctx context.Context, tenant, by, id string) error {
+	r, err := v.registry(tenant)
+	if err != nil {
+		return err
+	}
+	return fault(r.OptIn(ctx, by, id))
+}
+
+// sweep deletes the persons of a tenant whose time is over.
+func (v *voices) sweep(ctx context.Context, tenant string) (identity.Swept, error) {
+	if _, err := v.keys.Present(tenant); errors.Is(err, identity.ErrUnknownKey) { // nobody was ever enrolled
+		return identity.Swept{}, nil
+	}
+	r, err := v.registry(tenant)
+	if err != nil {
+		return identity.Swept{}, err
+	}
+	n, err := r.Sweep(ctx, "server", func(jurisdiction string) int {
+		made, err := v.policy.Resolve(policy.Call{Tenant: tenant, Jurisdiction: jurisdiction})
+		if err != nil { // a jurisdiction that is none: the longest time
+			return identity.UnusedMonths
+		}
+		return made.PrintUnusedMonths
+	})
+	if n.Deleted > 0 && v.known != nil {
+		v.known.Forget(tenant)
+	}
+	return n, err
+}
+
 // callers is live.Voices.
 type callers struct{ voices *voices }
 

@@ -57,6 +57,8 @@ type Server struct {
 	uploads *uploads
 	records *records
 	metrics *metrics
+	people  *voices
+	swept   time.Time // when persons were last looked for whose time is over; of the goroutine that keeps house
 
 	listener    net.Listener
 	audioSocket net.Listener // nil: none
@@ -156,6 +158,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	known := &voices{Voice: d.Voice, store: s.store, keys: wrapping, vault: identity.NewVault(wrapping), policy: c.Policy, tenant: c.Tenant, now: d.Now}
+	s.people = known
 	if d.Voice.Model != nil {
 		id := d.Voice.Model.ID()
 		known.known = caller.New(caller.Options{Model: d.Voice.Model, Speech: d.Voice.Speech, Now: d.Now, Name: interaction.Model{
@@ -303,6 +306,10 @@ func (s *Server) keepHouse(ctx context.Context) {
 	}
 }
 
+// sweepEvery is how often persons are looked for whose time is over: not with every round of the house, since one under a legal
+// hold leaves a line in the audit log each time.
+const sweepEvery = 24 * time.Hour
+
 // expire removes records whose retention ended, and keys and entries that expired.
 func (s *Server) expire(ctx context.Context) error {
 	if err := s.store.Sweep(ctx); err != nil {
@@ -312,7 +319,17 @@ func (s *Server) expire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	due := s.now().Sub(s.swept) >= sweepEvery
 	for _, t := range tenants {
+		if due {
+			n, err := s.people.sweep(ctx, t.ID)
+			if n != (identity.Swept{}) {
+				s.log.Info("server: persons deleted whose time is over", "tenant", t.ID, "persons", n.Deleted, "held", n.Held)
+			}
+			if err != nil {
+				return err
+			}
+		}
 		for {
 			ids, err := s.store.Tenant(t.ID).ExpiredInteractions(ctx, 100)
 			if err != nil {
@@ -335,6 +352,9 @@ func (s *Server) expire(ctx context.Context) error {
 				break
 			}
 		}
+	}
+	if due {
+		s.swept = s.now()
 	}
 	return nil
 }

@@ -181,9 +181,8 @@ func TestVoicesByUpload(t *testing.T) {
 		t.Errorf("after the deletion: %+v", v)
 	}
 	rows := n.store.Tenant("default")
-	if err := rows.OptOut(t.Context(), store.OptOut{Pseudonym: alias, Source: "test"}); err != nil {
-		t.Fatal(err)
-	}
+	n.request(t, http.MethodPut, "/v1/speakers/anna/opt-out?source=test", "", nil, 204, nil)
+	n.request(t, http.MethodDelete, "/v1/speakers/nobody/opt-out", "", nil, 404, nil)
 	post("/v1/speakers/anna/voiceprints?consent_ref=r-9&channel=1", recording, 403, nil)
 	v = interaction.Voice{}
 	post("/v1/verify?speaker=anna&channel=1", recording, 200, &v)
@@ -202,7 +201,7 @@ func TestVoicesByUpload(t *testing.T) {
 		}
 	}
 	slices.Sort(actions)
-	if got := strings.Join(slices.Compact(actions), " "); got != "consent delete delete_begun delete_refused enrol enrol_refused verify" {
+	if got := strings.Join(slices.Compact(actions), " "); got != "consent delete delete_begun delete_refused enrol enrol_refused opt_out verify" {
 		t.Errorf("audit of the person: %s", got)
 	}
 	if err := n.stop(); err != nil {

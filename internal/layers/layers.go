@@ -35,6 +35,7 @@ var Allowed = map[string][]string{
 	"cmd/timbre": {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "interaction", "interaction/csat",
 		"interaction/policy", "interaction/analysis", "server", "server/api", "server/identity", "server/ingest", "server/policy", "server/store", "internal/degrade"},
 	"internal/demo":    {"interaction"},
+	"internal/faults":  {},
 	"internal/testkit": {},
 	"internal/degrade": {"engine/audio"},
 	"internal/layers":  {},
