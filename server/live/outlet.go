@@ -134,5 +134,8 @@ func (c *call) hear(e analysis.Event) {
 		c.out.emit(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment})
 	case analysis.EventSound:
 		c.out.emit(interaction.Event{Type: interaction.EventSound, Channel: &channel, Sound: e.Sound})
+	case analysis.EventVoice:
+		final := false // the record decides
+		c.out.emit(interaction.Event{Type: interaction.EventVoice, Channel: &channel, IsFinal: &final, Voice: e.Voice})
 	}
 }
