@@ -97,6 +97,9 @@ func (w *wire) kinds() map[interaction.EventKind]int {
 	defer w.mu.Unlock()
 	out := map[interaction.EventKind]int{}
 	for _, e := range w.events {
+		if e.IsFinal != nil && !*e.IsFinal {
+			continue // a segment that is still being spoken
+		}
 		out[e.Type]++
 	}
 	return out
