@@ -123,6 +123,7 @@ func TestServe(t *testing.T) {
 func TestServeKeys(t *testing.T) {
 	dir := t.TempDir()
 	flags := []string{"--data-dir", dir}
+	t.Setenv("TIMBRE_ACCEPT_MODEL_LICENSE", "true") // this is about keys alone
 	wantExit(t, exitFailed, append([]string{"serve", "--addr", "0.0.0.0:0"}, flags...), "no API key in force", "timbre serve keys add")
 	key := strings.TrimSpace(wantExit(t, exitDone, append([]string{"serve", "keys", "add", "--name", "first", "--scope", "read,ingest"}, flags...)))
 	url, stop := serving(t, append([]string{"--addr", "0.0.0.0:0"}, flags...)...)
