@@ -27,12 +27,20 @@ type subscriber struct {
 	lost   int64
 }
 
-// emit completes e and gives it out.
+// emit completes e and gives it out. What is told from outside stands at what was received.
 func (o *outlet) emit(e interaction.Event) {
 	c := o.call
 	c.mu.Lock()
-	e.Queue, e.AgentID = c.bound.Queue, c.bound.AgentID
-	e.TimeMs = c.ms(c.position())
+	at := c.ms(c.position())
+	c.mu.Unlock()
+	o.emitAt(e, at)
+}
+
+// emitAt is emit of what stands at a time of the audio.
+func (o *outlet) emitAt(e interaction.Event, timeMs int64) {
+	c := o.call
+	c.mu.Lock()
+	e.Queue, e.AgentID, e.TimeMs = c.bound.Queue, c.bound.AgentID, timeMs
 	if e.Channel != nil && *e.Channel < len(c.channels) {
 		e.Role = c.channels[*e.Channel].role
 	}
@@ -123,16 +131,16 @@ func (c *call) hear(e analysis.Event) {
 	switch e.Kind {
 	case analysis.EventSpeechStarted:
 		at := e.AtMs
-		c.out.emit(interaction.Event{Type: interaction.EventSpeechStarted, Channel: &channel, StartMs: &at})
+		c.out.emitAt(interaction.Event{Type: interaction.EventSpeechStarted, Channel: &channel, StartMs: &at}, e.HeardMs)
 	case analysis.EventSegment:
 		final := true
-		c.out.emit(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment})
+		c.out.emitAt(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment}, e.HeardMs)
 	case analysis.EventSoundStarted:
-		c.out.emit(interaction.Event{Type: interaction.EventSoundStarted, Channel: &channel, Sound: e.Sound})
+		c.out.emitAt(interaction.Event{Type: interaction.EventSoundStarted, Channel: &channel, Sound: e.Sound}, e.HeardMs)
 	case analysis.EventProvisional:
 		final := false
-		c.out.emit(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment})
+		c.out.emitAt(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment}, e.HeardMs)
 	case analysis.EventSound:
-		c.out.emit(interaction.Event{Type: interaction.EventSound, Channel: &channel, Sound: e.Sound})
+		c.out.emitAt(interaction.Event{Type: interaction.EventSound, Channel: &channel, Sound: e.Sound}, e.HeardMs)
 	}
 }
