@@ -36,6 +36,7 @@ var Allowed = map[string][]string{
 	"cmd/timbre": {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "sentiment", "sentiment/eval", "interaction", "interaction/csat",
 		"interaction/policy", "interaction/analysis", "server", "server/api", "server/identity", "server/ingest", "server/store", "internal/degrade"},
 	"internal/demo":    {"interaction"},
+	"internal/load":    {"engine/audio", "interaction", "server/ingest"},
 	"internal/testkit": {},
 	"internal/degrade": {"engine/audio"},
 	"internal/layers":  {},
