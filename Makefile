@@ -14,7 +14,7 @@ SERVER_CORE ?= 0
 LOAD_CORE ?= 1
 LOAD ?=
 
-.PHONY: help build demo test race twins lint bench bench-server eval-verification bench-peers golden generate fuzz eval-emotion eval-emotion-folds
+.PHONY: help build demo test race twins lint bench eval-verification bench-peers bench-server bench-faults golden generate fuzz eval-emotion eval-emotion-folds
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
@@ -85,3 +85,9 @@ eval-emotion: build ## the shipped emotion model on what its training did not se
 eval-emotion-folds: ## train and judge the emotion model anew for every fold; DATA=folder with emotion.csv
 	@scripts/setup train
 	models/train/emotion/run.sh $(or $(DATA),$(error DATA is not set, want the folder with emotion.csv)) folds
+
+bench-faults: ## kill -9, a full disk, lost database and broker, hostile clients, other tenants' keys on the real server: a table
+	@scripts/setup
+	@mkdir -p out
+	FAULTS_TABLE=$(CURDIR)/out/faults.md go test -count=1 -timeout 60m ./internal/faults -args -full
+	@cat out/faults.md

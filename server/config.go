@@ -18,9 +18,9 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/timbre-voice/timbre/interaction"
-	"github.com/timbre-voice/timbre/interaction/policy"
 	"github.com/timbre-voice/timbre/server/events"
 	"github.com/timbre-voice/timbre/server/events/rules"
+	"github.com/timbre-voice/timbre/server/policy"
 )
 
 // Config is everything that a server can be told. timbre.example.yaml says what each key means.
@@ -34,7 +34,7 @@ type Config struct {
 	Tenant             string          `yaml:"tenant"`
 	NATS               NATSConfig      `yaml:"nats"`
 	Limits             LimitsConfig    `yaml:"limits"`
-	Policy             PolicyConfig    `yaml:"policy"`
+	Policy             policy.Config   `yaml:"policy"`
 	Rules              []rules.Rule    `yaml:"rules"`
 	Webhooks           []WebhookConfig `yaml:"webhooks"`
 	Origins            []string        `yaml:"origins"`
@@ -70,18 +70,6 @@ type LimitsConfig struct {
 	Request          time.Duration `yaml:"request"`
 }
 
-// PolicyConfig is the permit that every call gets.
-type PolicyConfig struct {
-	Name            string `yaml:"name"`
-	Jurisdiction    string `yaml:"jurisdiction"`
-	CustomerEmotion bool   `yaml:"customer_emotion"`
-	AgentEmotion    bool   `yaml:"agent_emotion"`
-	NoticeRequired  bool   `yaml:"notice_required"`
-	Verification    bool   `yaml:"verification"`
-	KeepDigits      bool   `yaml:"keep_digits"`
-	RetentionDays   int    `yaml:"retention_days"`
-}
-
 // WebhookConfig is one receiver of deliveries.
 type WebhookConfig struct {
 	ID      string                  `yaml:"id"`
@@ -99,14 +87,13 @@ type LogConfig struct {
 
 // DefaultConfig returns the configuration of a server that nobody told anything.
 func DefaultConfig() Config {
-	p := policy.Default()
 	return Config{
 		Addr: "127.0.0.1:8080", DataDir: "timbre-data", Tenant: "default", NATS: NATSConfig{Replicas: 1},
 		Limits: LimitsConfig{
 			Calls: 2000, UploadMB: 1024, UploadWorkers: 1, KeyPerSecond: 100, KeyBurst: 200, AddressPerSecond: 200, AddressBurst: 400,
 			Subscribers: 1000, SubscriberEvents: 512, Request: 15 * time.Second,
 		},
-		Policy:     PolicyConfig{Name: p.Policy, CustomerEmotion: p.CustomerEmotion, Verification: p.Verification},
+		Policy:     policy.Default(),
 		Checkpoint: 5 * time.Second, ShutdownTimeout: 30 * time.Second, Log: LogConfig{Level: "info", Format: "text"},
 	}
 }
@@ -114,8 +101,9 @@ func DefaultConfig() Config {
 //go:embed timbre.example.yaml
 var example []byte
 
-// ExampleConfig returns a configuration file with every key at its default and what it means, a copy that the caller may keep.
-func ExampleConfig() []byte { return slices.Clone(example) }
+// ExampleConfig returns a configuration file with every key at its default and what it means, a copy that the caller may keep. Its
+// last section is the example of package policy.
+func ExampleConfig() []byte { return slices.Concat(example, []byte("\n"), policy.Example()) }
 
 // ParseConfig lays a YAML text over the default. An unknown key is an error. A value of db, nats.url and of a webhook's secrets that
 // begins with env: is looked up with lookup, so that no secret need stand in the file. The result is not validated yet, since
@@ -154,15 +142,6 @@ func (c *Config) Database() string {
 		return filepath.Join(c.DataDir, "timbre.db")
 	}
 	return c.DB
-}
-
-// permit returns what may be done with a call.
-func (c *Config) permit() policy.Permit {
-	p := c.Policy
-	return policy.Permit{
-		Policy: p.Name, Jurisdiction: p.Jurisdiction, CustomerEmotion: p.CustomerEmotion, AgentEmotion: p.AgentEmotion,
-		NoticeRequired: p.NoticeRequired, Verification: p.Verification, KeepDigits: p.KeepDigits, RetentionDays: p.RetentionDays,
-	}
 }
 
 func (c *Config) webhooks() events.StaticWebhooks {
@@ -264,7 +243,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		fail("log.format: %q, want text or json", c.Log.Format)
 	}
-	return errors.Join(append(errs, rules.Set{Rules: c.Rules}.Validate(), c.permit().Validate())...)
+	return errors.Join(append(errs, rules.Set{Rules: c.Rules}.Validate(), c.Policy.Validate())...)
 }
 
 // Logger returns the logger that c asks for. c must be valid.

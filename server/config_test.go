@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/timbre-voice/timbre/server/policy"
 )
 
 func none(string) (string, bool) { return "", false }
@@ -17,7 +19,7 @@ func TestExampleIsTheDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := DefaultConfig()
-	got.Rules, got.Webhooks, got.Origins = nil, nil, nil // empty lists
+	got.Rules, got.Webhooks, got.Origins, got.Policy.Overrides = nil, nil, nil, nil // empty lists
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-default +example:\n%s", diff)
 	}
@@ -45,6 +47,9 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 				continue
 			}
 			group := f.Type.Kind() == reflect.Struct
+			if f.Type == reflect.TypeFor[policy.Config]() { // its own package holds that it is documented
+				continue
+			}
 			for at > 0 && strings.HasPrefix(lines[at-1], indent) && !strings.HasPrefix(strings.TrimSpace(lines[at-1]), "#") && lines[at-1] != "" && strings.Contains(lines[at-1], ":") && len(indent) > 0 && !strings.HasSuffix(lines[at-1], ":") {
 				at--
 			}

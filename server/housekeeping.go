@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -39,6 +40,10 @@ func (s *Server) keepHouse(ctx context.Context) {
 	}
 }
 
+// sweepEvery is how often persons are looked for whose time is over: not with every round of the house, since one under a legal
+// hold leaves a line in the audit log each time.
+const sweepEvery = 24 * time.Hour
+
 // expire removes records whose retention ended, and keys and entries that expired.
 func (s *Server) expire(ctx context.Context) error {
 	if err := s.store.Sweep(ctx); err != nil {
@@ -48,7 +53,17 @@ func (s *Server) expire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	due := s.now().Sub(s.swept) >= sweepEvery
 	for _, t := range tenants {
+		if due {
+			n, err := s.people.sweep(ctx, t.ID)
+			if n != (identity.Swept{}) {
+				s.log.Info("server: persons deleted whose time is over", "tenant", t.ID, "persons", n.Deleted, "held", n.Held)
+			}
+			if err != nil {
+				return err
+			}
+		}
 		for {
 			ids, err := s.store.Tenant(t.ID).ExpiredInteractions(ctx, 100)
 			if err != nil {
@@ -71,6 +86,9 @@ func (s *Server) expire(ctx context.Context) error {
 				break
 			}
 		}
+	}
+	if due {
+		s.swept = s.now()
 	}
 	return nil
 }

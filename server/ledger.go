@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/store"
@@ -125,6 +126,13 @@ func (l *ledger) WatchlistEntries(ctx context.Context, tenant, name string, p ap
 }
 
 func (l *ledger) AddToWatchlist(ctx context.Context, tenant, name string, e api.WatchlistEntry) (api.WatchlistEntry, error) {
+	list, err := l.store.Tenant(tenant).Watchlist(ctx, name)
+	if err != nil {
+		return api.WatchlistEntry{}, fault(err)
+	}
+	if by := e.ApprovedBy; by != "" && (by != list.Approver || by == e.AddedBy) {
+		return api.WatchlistEntry{}, fmt.Errorf("%w: approved_by %q, want %q, who must not be who added the entry", api.ErrForbidden, by, list.Approver)
+	}
 	v, err := l.store.Tenant(tenant).AddToWatchlist(ctx, store.WatchlistEntry{Watchlist: name, SpeakerID: e.SpeakerID, Reason: e.Reason, AddedBy: e.AddedBy, ApprovedBy: e.ApprovedBy})
 	return watchlistEntry(&v), fault(err)
 }

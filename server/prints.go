@@ -121,47 +121,6 @@ func (v *voices) print(ctx context.Context, t *store.Tenant, tenant, id string) 
 	return store.Voiceprint{}, nil, nil
 }
 
-// keep seals a print and stores it with its consent, the person first where the person is new. printID is that of the print it
-// replaces, empty for a new one.
-func (v *voices) keep(ctx context.Context, t *store.Tenant, tenant, id, printID, consentRef string, p *voiceprint.Voiceprint) error {
-	_, err := t.Speaker(ctx, id)
-	if store.Code(err) == "not_found" {
-		wrapped, err := v.vault.NewPersonKey(ctx, identity.Subject{Tenant: tenant, Speaker: id})
-		if err != nil {
-			return err
-		}
-		by, err := identity.WrappedBy(wrapped)
-		if err != nil {
-			return err
-		}
-		if _, err := t.AddSpeaker(ctx, store.Speaker{ID: id}, store.PersonKey{SpeakerID: id, KeyID: by.String(), Wrapped: wrapped}); err != nil {
-			return fault(err)
-		}
-	} else if err != nil {
-		return fault(err)
-	}
-	if _, err := t.AddConsent(ctx, store.Consent{SpeakerID: id, Ref: consentRef, Purpose: "verify"}); err != nil {
-		return fault(err)
-	}
-	key, err := t.PersonKey(ctx, id)
-	if err != nil {
-		return fault(err)
-	}
-	plain, err := p.MarshalBinary()
-	if err != nil {
-		return err
-	}
-	sealed, err := v.vault.Seal(ctx, bound(tenant, id, p.Model.Name, p.Model.Version), key.Wrapped, plain)
-	if err != nil {
-		return err
-	}
-	_, err = t.SaveVoiceprint(ctx, store.Voiceprint{
-		ID: printID, SpeakerID: id, Model: p.Model.Name, ModelVersion: p.Model.Version, ModelSHA256: hex.EncodeToString(p.Model.SHA256[:]), Sealed: sealed,
-		ConsentRef: consentRef, NetSpeechMs: p.Quality.NetSpeech.Milliseconds(), SNRdB: finite(p.Quality.SNRdB), Sources: len(p.Sources),
-	})
-	return fault(err)
-}
-
 // gallery loads the prints that a search may compare with, and whose they are by the id of the print.
 func (v *voices) gallery(ctx context.Context, t *store.Tenant, tenant, watchlist string) (*voiceprint.Gallery, map[string]string, error) {
 	g, who := voiceprint.NewGallery(v.Model), map[string]string{}

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
-	"github.com/timbre-voice/timbre/interaction/policy"
+	permit "github.com/timbre-voice/timbre/interaction/policy"
 	"github.com/timbre-voice/timbre/server/events"
 	"github.com/timbre-voice/timbre/server/events/rules"
 	"github.com/timbre-voice/timbre/server/ingest"
 	"github.com/timbre-voice/timbre/server/live"
+	"github.com/timbre-voice/timbre/server/policy"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -21,7 +22,7 @@ type records struct {
 	store  *store.Store
 	node   string
 	rules  rules.Set
-	permit policy.Permit
+	policy policy.Config
 	now    func() time.Time
 	saved  func() // wakes who delivers
 }
@@ -36,7 +37,11 @@ func (k *records) Checkpoint(ctx context.Context, r *interaction.Interaction) er
 // Save keeps a finished record, with the alerts that only the whole call shows and the end of its retention written into it.
 func (k *records) Save(ctx context.Context, r *interaction.Interaction) error {
 	raise(k.rules, r)
-	if days := k.permit.RetentionDays; days > 0 && r.Governance.RetentionUntil == nil {
+	made, err := k.policy.Again(r.Governance.Policy, r.Governance.Jurisdiction)
+	if err != nil {
+		return err
+	}
+	if days := made.Permit.RetentionDays; days > 0 && r.Governance.RetentionUntil == nil {
 		until := k.now().UTC().AddDate(0, 0, days)
 		r.Governance.RetentionUntil = &until
 	}
@@ -112,7 +117,13 @@ func (o outbox) MarkPublished(ctx context.Context, ids []int64) error {
 	return o.store.MarkPublished(ctx, ids)
 }
 
-// permits gives every call the same permit.
-type permits struct{ permit policy.Permit }
+// jurisdictionAttribute is the attribute by which a platform tells where a call is.
+const jurisdictionAttribute = "jurisdiction"
 
-func (p permits) Permit(context.Context, ingest.Start) (policy.Permit, error) { return p.permit, nil }
+// permits resolves the policy for the call of a stream.
+type permits struct{ policy policy.Config }
+
+func (p permits) Permit(_ context.Context, s ingest.Start) (permit.Permit, error) {
+	r, err := p.policy.Resolve(policy.Call{Tenant: s.Tenant, Site: s.Policy, Jurisdiction: s.Binding.Attributes[jurisdictionAttribute], Queue: s.Binding.Queue})
+	return r.Permit, err
+}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/analysis"
 	"github.com/timbre-voice/timbre/server/api"
+	"github.com/timbre-voice/timbre/server/caller"
 	"github.com/timbre-voice/timbre/server/events"
 	"github.com/timbre-voice/timbre/server/events/rules"
 	"github.com/timbre-voice/timbre/server/identity"
@@ -54,6 +56,8 @@ type Server struct {
 	uploads *uploads
 	records *records
 	metrics *metrics
+	people  *voices
+	swept   time.Time // when persons were last looked for whose time is over; of the goroutine that keeps house
 
 	listener    net.Listener
 	audioSocket net.Listener // nil: none
@@ -135,7 +139,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	s.post = events.NewDeliverer(deliveries, hooks, events.DelivererOptions{Now: d.Now, Log: d.Log})
 	s.bus = events.NewBus(s.broker.Conn(), events.BusOptions{Subscriber: c.Limits.SubscriberEvents})
 	set := rules.Set{Rules: c.Rules}
-	s.records = &records{store: s.store, node: d.Node, rules: set, permit: c.permit(), now: d.Now, saved: s.relay.Wake}
+	s.records = &records{store: s.store, node: d.Node, rules: set, policy: c.Policy, now: d.Now, saved: s.relay.Wake}
 	s.watch = &watch{
 		bus: s.bus, rules: set, queue: deliveries, hooks: hooks, log: d.Log, now: d.Now, in: make(chan interaction.Event, watchQueue), calls: map[callKey]*watched{},
 		alert: func(ctx context.Context, tenant, id string, a interaction.Alert) error {
@@ -144,8 +148,24 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
 	}
 	s.nodes = &nodes{broker: s.broker, store: s.store, node: d.Node, log: d.Log, serving: map[callKey]func(){}}
+	keyFile := c.KeyFile
+	if keyFile == "" {
+		keyFile = filepath.Join(c.DataDir, "keys.json")
+	}
+	wrapping, err := openKeys(ctx, keyFile, c.Tenant, s.store)
+	if err != nil {
+		return err
+	}
+	known := &voices{Voice: d.Voice, store: s.store, keys: wrapping, vault: identity.NewVault(wrapping), policy: c.Policy, tenant: c.Tenant, now: d.Now}
+	s.people = known
+	if d.Voice.Model != nil {
+		id := d.Voice.Model.ID()
+		known.known = caller.New(caller.Options{Model: d.Voice.Model, Speech: d.Voice.Speech, Now: d.Now, Name: interaction.Model{
+			Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: d.Voice.LicenceClass,
+		}})
+	}
 	if s.hub, err = live.New(live.Options{
-		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.permit()}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
+		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.Policy}, Voices: callers{known}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
 		Spill: filepath.Join(c.DataDir, "unsaved"), Log: d.Log, Now: d.Now,
 	}); err != nil {
 		return err
@@ -157,17 +177,8 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.uploads = &uploads{
-		store: s.store, files: files, queue: jobs, engine: d.Engine, permit: c.permit(), records: s.records, dir: c.DataDir, log: d.Log, now: d.Now,
+		store: s.store, files: files, queue: jobs, engine: d.Engine, policy: c.Policy, records: s.records, dir: c.DataDir, log: d.Log, now: d.Now,
 	}
-	keyFile := c.KeyFile
-	if keyFile == "" {
-		keyFile = filepath.Join(c.DataDir, "keys.json")
-	}
-	wrapping, err := openKeys(ctx, keyFile, c.Tenant, s.store)
-	if err != nil {
-		return err
-	}
-	known := &voices{Voice: d.Voice, store: s.store, keys: wrapping, vault: identity.NewVault(wrapping), now: d.Now}
 	kept := &ledger{store: s.store, saved: s.relay.Wake}
 	s.api = api.New(api.Options{
 		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,

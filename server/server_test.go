@@ -67,7 +67,9 @@ webhooks: [{id: crm, url: %q, secrets: [%q]}]
 			t.Fatalf("event %d: %+v", seq, e)
 		}
 		id = e.CallID
-		kinds[e.Type]++
+		if e.IsFinal == nil || *e.IsFinal { // a segment that is still spoken has provisional events
+			kinds[e.Type]++
+		}
 		if e.Type == interaction.EventSessionEnded {
 			break
 		}

@@ -13,9 +13,9 @@ import (
 
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/analysis"
-	"github.com/timbre-voice/timbre/interaction/policy"
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/events"
+	"github.com/timbre-voice/timbre/server/policy"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -27,7 +27,7 @@ type uploads struct {
 	files   *events.Files
 	queue   events.Queue
 	engine  *analysis.Engine
-	permit  policy.Permit
+	policy  policy.Config
 	records *records
 	dir     string // for the copy of a recording that is being read
 	now     func() time.Time
@@ -178,9 +178,13 @@ func (u *uploads) analyse(ctx context.Context, t *store.Tenant, v *store.Upload)
 			return "", fmt.Errorf("server: upload: %s: %w", key, err)
 		}
 	}
+	made, err := u.policy.Resolve(policy.Call{Tenant: t.ID(), Jurisdiction: b.Attributes[jurisdictionAttribute], Queue: b.Queue})
+	if err != nil {
+		return "", &recordingError{err}
+	}
 	var told time.Time
 	r, err := analysis.AnalyzeFile(ctx, path, analysis.FileOptions{
-		Channels: roles, Agent: b.AgentID, Customer: b.CustomerID, Language: b.Language, Permit: u.permit, Engine: u.engine,
+		Channels: roles, Agent: b.AgentID, Customer: b.CustomerID, Language: b.Language, Permit: made.Permit, Engine: u.engine,
 		Progress: func(done, total int64) {
 			if now := u.now(); total > 0 && now.Sub(told) >= uploadSign {
 				told = now

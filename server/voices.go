@@ -11,15 +11,18 @@ import (
 	"github.com/timbre-voice/timbre/engine/vad"
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/server/api"
+	"github.com/timbre-voice/timbre/server/caller"
 	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/policy"
 	"github.com/timbre-voice/timbre/server/store"
 	"github.com/timbre-voice/timbre/voiceprint"
 )
 
 // Voice is what knows persons by their voices.
 type Voice struct {
-	Model  *voiceprint.Model // nil: voices are not compared; persons can still be listed and deleted
-	Speech *vad.Net          // finds the speech in a recording; required beside a Model
+	Model        *voiceprint.Model // nil: voices are not compared; persons can still be listed and deleted
+	LicenceClass string            // of the model, for records
+	Speech       *vad.Net          // finds the speech in a recording; required beside a Model
 }
 
 // voices is api.Voices over the store, the vault and a speaker model.
@@ -28,6 +31,9 @@ type voices struct {
 	store      *store.Store
 	keys       *identity.KeyFile
 	vault      *identity.Vault
+	policy     policy.Config
+	tenant     string        // of calls that name none
+	known      *caller.Known // nil without a model
 	now        func() time.Time
 	extractors sync.Pool // of *voiceprint.Extractor
 }
@@ -72,42 +78,36 @@ func (v *voices) Speaker(ctx context.Context, tenant, id string) (api.Speaker, e
 	return v.speaker(ctx, t, &s)
 }
 
-// pseudonym names a person in the audit log. The tenant's keys are made with its first person.
-func (v *voices) pseudonym(tenant, id string) (string, error) {
-	if _, err := v.keys.Present(tenant); errors.Is(err, identity.ErrUnknownKey) {
-		if err := v.keys.AddTenant(tenant); err != nil {
-			return "", err
-		}
-	}
-	return v.keys.Pseudonym(identity.Subject{Tenant: tenant, Speaker: id})
-}
-
 func (v *voices) audit(ctx context.Context, t *store.Tenant, by, action, subject string, detail map[string]string) (store.AuditEntry, error) {
 	e, err := t.AppendAudit(ctx, store.AuditEntry{Actor: by, Action: action, Subject: subject, Detail: detail})
 	return e, fault(err)
 }
 
 func (v *voices) DeleteSpeaker(ctx context.Context, tenant, by, id string) (api.Receipt, error) {
-	t := v.store.Tenant(tenant)
-	d, err := t.DeleteSpeaker(ctx, id)
-	if errors.Is(err, store.ErrUnavailable) && d.Speakers == 1 { // the key and the rows are gone; what is left is to rebuild the file
+	r, err := v.registry(tenant)
+	if err != nil {
+		return api.Receipt{}, err
+	}
+	proof, err := r.Delete(ctx, by, id, "request")
+	if errors.Is(err, store.ErrUnavailable) && proof != nil { // the key and the rows are gone; what is left is to rebuild the file
 		err = v.store.Scrub(ctx)
+	}
+	if v.known != nil {
+		v.known.Forget(tenant)
 	}
 	if err != nil {
 		return api.Receipt{}, fault(err)
 	}
-	alias, err := v.pseudonym(tenant, id)
+	text, err := proof.Signed()
 	if err != nil {
 		return api.Receipt{}, err
 	}
-	e, err := v.audit(ctx, t, by, "delete", alias, map[string]string{
-		"keys": fmt.Sprint(d.Keys), "voiceprints": fmt.Sprint(d.Voiceprints), "consents": fmt.Sprint(d.Consents),
-		"watchlist_entries": fmt.Sprint(d.WatchlistEntries), "attempts": fmt.Sprint(d.Attempts),
-	})
+	d := proof.Destroyed
 	return api.Receipt{
-		Pseudonym: alias, DeletedAt: e.At, Keys: d.Keys, Voiceprints: d.Voiceprints, Consents: d.Consents, Entries: d.WatchlistEntries,
-		Attempts: d.Attempts, AuditSeq: e.Seq,
-	}, err
+		Pseudonym: proof.Pseudonym, DeletedAt: proof.DeletedAt, Keys: d["keys"], Voiceprints: d["voiceprints"], Consents: d["consents"],
+		Entries: d["watchlist_entries"], Attempts: d["attempts"], AuditSeq: proof.AuditSeq, Signed: string(text),
+		Signature: proof.Signature, PublicKey: proof.PublicKey,
+	}, nil
 }
 
 // extractor returns an extractor that nobody else uses until it is put back.
@@ -118,57 +118,27 @@ func (v *voices) extractor() (*voiceprint.Extractor, error) {
 	return v.Model.NewExtractor()
 }
 
-// claim looks up the print of a claimed person, or the outcome that needs no voice.
-func (v *voices) claim(ctx context.Context, t *store.Tenant, tenant, id string) (voiceprint.Outcome, *voiceprint.Voiceprint, error) {
-	alias, err := v.pseudonym(tenant, id)
-	if err != nil {
-		return "", nil, err
-	}
-	if out, err := t.IsOptedOut(ctx, alias); err != nil || out {
-		return voiceprint.OptedOut, nil, fault(err)
-	}
-	person, err := t.Speaker(ctx, id)
-	if store.Code(err) == "not_found" {
-		return voiceprint.NotEnrolled, nil, nil
-	}
-	if err != nil {
-		return "", nil, fault(err)
-	}
-	lock, err := t.Lockout(ctx, id)
-	if err != nil {
-		return "", nil, fault(err)
-	}
-	now := v.now()
-	switch {
-	case !lock.LockedAt.IsZero() || lock.BlockedUntil.After(now):
-		return voiceprint.Locked, nil, nil
-	case !person.ExpiresAt.IsZero() && !person.ExpiresAt.After(now):
-		return voiceprint.Expired, nil, nil
-	}
-	row, print, err := v.print(ctx, t, tenant, id)
-	switch {
-	case err != nil:
-		return "", nil, err
-	case print == nil || row.State != store.EnrolmentActive || person.State != store.EnrolmentActive:
-		return voiceprint.NotEnrolled, nil, nil
-	}
-	return "", print, nil
-}
-
 func (v *voices) Verify(ctx context.Context, tenant, by, id string, c api.Clip) (*interaction.Voice, error) {
 	if v.Model == nil {
 		return nil, errNoModel
 	}
-	t := v.store.Tenant(tenant)
-	outcome, print, err := v.claim(ctx, t, tenant, id)
+	reg, rules, err := v.ruled(tenant)
 	if err != nil {
 		return nil, err
 	}
+	found, err := reg.Claim(ctx, id, v.known.Model(), rules)
+	if err != nil {
+		return nil, fault(err)
+	}
 	var d voiceprint.Decision
 	codec := ""
-	if outcome != "" { // nothing is listened to
-		d = voiceprint.Withhold(outcome)
+	if found.Decision != "" { // nothing is listened to
+		d = voiceprint.Withhold(voiceprint.Outcome(found.Decision))
 	} else {
+		print := &voiceprint.Voiceprint{}
+		if err := print.UnmarshalBinary(found.Print); err != nil {
+			return nil, fmt.Errorf("server: voiceprint: %w", err)
+		}
 		h, err := v.hear(ctx, c)
 		if err != nil {
 			return nil, err
@@ -182,16 +152,11 @@ func (v *voices) Verify(ctx context.Context, tenant, by, id string, c api.Clip) 
 			return nil, fmt.Errorf("server: verify: %w", err)
 		}
 		codec = h.codec
-		if err := t.UsedSpeaker(ctx, id); err != nil {
-			return nil, fault(err)
-		}
 	}
-	alias, err := v.pseudonym(tenant, id)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := v.audit(ctx, t, by, "verify", alias, map[string]string{"decision": string(d.Outcome), "model": v.Model.ID().Name, "model_version": v.Model.ID().Version}); err != nil {
-		return nil, err
+	if _, err := reg.Attempt(ctx, by, store.Attempt{
+		SpeakerID: id, Decision: interaction.Decision(d.Outcome), LLR: d.LLR, Threshold: d.Threshold, NetSpeechMs: d.Quality.NetSpeech.Milliseconds(), Reasons: codes(d.Reasons),
+	}, rules.Attempts); err != nil {
+		return nil, fault(err)
 	}
 	return &interaction.Voice{
 		Decision: interaction.Decision(d.Outcome), LLR: d.LLR, Threshold: d.Threshold, NetSpeechMs: d.Quality.NetSpeech.Milliseconds(),
@@ -219,6 +184,9 @@ func finite(x float64) *float64 {
 func (v *voices) Identify(ctx context.Context, tenant, by, watchlist string, top int, c api.Clip) (*interaction.Voice, error) {
 	if v.Model == nil {
 		return nil, errNoModel
+	}
+	if err := v.searchable(tenant, watchlist); err != nil { // nothing is listened to
+		return nil, err
 	}
 	t := v.store.Tenant(tenant)
 	if watchlist != "" {
@@ -282,20 +250,20 @@ func (v *voices) Enrol(ctx context.Context, tenant, by, id, consentRef string, c
 		return api.Enrolled{}, fault(err)
 	}
 	t := v.store.Tenant(tenant)
-	alias, err := v.pseudonym(tenant, id)
+	reg, rules, err := v.ruled(tenant)
 	if err != nil {
 		return api.Enrolled{}, err
 	}
-	if out, err := t.IsOptedOut(ctx, alias); err != nil {
-		return api.Enrolled{}, fault(err)
-	} else if out { // nothing is listened to
-		return api.Enrolled{}, fmt.Errorf("%w: speaker %q opted out of being known by voice", api.ErrForbidden, id)
+	e := identity.Enrolment{Speaker: id, ConsentRef: consentRef}
+	fresh, err := v.mayEnrol(ctx, reg, by, e, rules)
+	if err != nil { // nothing is listened to
+		return api.Enrolled{}, err
 	}
 	h, err := v.hear(ctx, c)
 	if err != nil {
 		return api.Enrolled{}, err
 	}
-	row, have, err := v.print(ctx, t, tenant, id)
+	_, have, err := v.print(ctx, t, tenant, id)
 	if err != nil {
 		return api.Enrolled{}, err
 	}
@@ -306,9 +274,7 @@ func (v *voices) Enrol(ctx context.Context, tenant, by, id, consentRef string, c
 	defer v.extractors.Put(x)
 	var print *voiceprint.Voiceprint
 	var report []voiceprint.Recording
-	action := "extended"
 	if have == nil {
-		action = "enrolled"
 		print, report, err = x.Enrol(voiceprint.DefaultEnrol(), h.speech)
 	} else {
 		print, report, err = x.Extend(have, voiceprint.DefaultEnrol(), h.speech)
@@ -316,11 +282,17 @@ func (v *voices) Enrol(ctx context.Context, tenant, by, id, consentRef string, c
 	if err != nil { // what is wrong with the recording, with the value and what was wanted
 		return api.Enrolled{}, fmt.Errorf("%w: speaker %q: %w", api.ErrInvalid, id, err)
 	}
-	if err := v.keep(ctx, t, tenant, id, row.ID, consentRef, print); err != nil {
-		return api.Enrolled{}, err
+	e.Model, e.NetSpeechMs, e.SNRdB, e.Sources = v.known.Model(), print.Quality.NetSpeech.Milliseconds(), finite(print.Quality.SNRdB), len(print.Sources)
+	if e.Print, err = print.MarshalBinary(); err != nil {
+		return api.Enrolled{}, fmt.Errorf("server: voiceprint: %w", err)
 	}
-	if _, err := v.audit(ctx, t, by, action, alias, map[string]string{"model": print.Model.Name, "model_version": print.Model.Version, "sources": fmt.Sprint(len(print.Sources))}); err != nil {
-		return api.Enrolled{}, err
+	if fresh {
+		if _, err := reg.GiveConsent(ctx, by, store.Consent{SpeakerID: id, Ref: consentRef, Purpose: identity.PurposeVerify}); err != nil {
+			return api.Enrolled{}, fault(err)
+		}
+	}
+	if _, err := reg.Enrol(ctx, by, e, rules); err != nil {
+		return api.Enrolled{}, refusal(err)
 	}
 	out := api.Enrolled{NetSpeechMs: print.Quality.NetSpeech.Milliseconds(), Reasons: []string{}}
 	for _, r := range report {

@@ -19,6 +19,7 @@ import (
 	"github.com/timbre-voice/timbre/models"
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/policy"
 	"github.com/timbre-voice/timbre/server/store"
 	"github.com/timbre-voice/timbre/voiceprint"
 )
@@ -94,7 +95,12 @@ func seededVoice(t *testing.T) Voice {
 // TestVoicesByUpload enrols, verifies, identifies and deletes a person over REST.
 func TestVoicesByUpload(t *testing.T) {
 	dir := t.TempDir()
-	n := runWith(t, config(dir), Deps{Voice: seededVoice(t)})
+	c := config(dir)
+	why := policy.Search{Kind: policy.SearchIdentification, Purpose: "p", LegalBasis: "l", RetentionDays: 30, Approver: "a"}
+	fraud, none := why, why
+	fraud.Kind, fraud.List, none.Kind, none.List = policy.SearchWatchlist, "fraud", policy.SearchWatchlist, "none"
+	c.Policy.Searches = &[]policy.Search{why, fraud, none}
+	n := runWith(t, c, Deps{Voice: seededVoice(t)})
 	recording := testkit.Read(t, testkit.Testdata(t, "calls", "sample-call.wav"))
 	post := func(path string, body []byte, want int, out any) {
 		t.Helper()
@@ -133,7 +139,11 @@ func TestVoicesByUpload(t *testing.T) {
 		t.Errorf("identified: %+v", v)
 	}
 	post("/v1/identify?watchlist=none&channel=1", recording, 404, nil)
+	post("/v1/identify?watchlist=unnamed&channel=1", recording, 403, nil) // the policy names no such search
 	n.request(t, http.MethodPut, "/v1/watchlists/fraud", "", strings.NewReader(`{"purpose": "p", "legal_basis": "l", "retention_days": 30, "approver": "a"}`), 204, nil)
+	for _, by := range []string{`"added_by": "x", "approved_by": "y"`, `"added_by": "a", "approved_by": "a"`} {
+		n.request(t, http.MethodPost, "/v1/watchlists/fraud/entries", "", strings.NewReader(`{"speaker_id": "bert", "reason": "r", `+by+`}`), 403, nil)
+	}
 	n.request(t, http.MethodPost, "/v1/watchlists/fraud/entries", "", strings.NewReader(`{"speaker_id": "bert", "reason": "r", "added_by": "x", "approved_by": "a"}`), 201, nil)
 	v = interaction.Voice{}
 	post("/v1/identify?watchlist=fraud&channel=0", recording, 200, &v)
@@ -171,9 +181,8 @@ func TestVoicesByUpload(t *testing.T) {
 		t.Errorf("after the deletion: %+v", v)
 	}
 	rows := n.store.Tenant("default")
-	if err := rows.OptOut(t.Context(), store.OptOut{Pseudonym: alias, Source: "test"}); err != nil {
-		t.Fatal(err)
-	}
+	n.request(t, http.MethodPut, "/v1/speakers/anna/opt-out?source=test", "", nil, 204, nil)
+	n.request(t, http.MethodDelete, "/v1/speakers/nobody/opt-out", "", nil, 404, nil)
 	post("/v1/speakers/anna/voiceprints?consent_ref=r-9&channel=1", recording, 403, nil)
 	v = interaction.Voice{}
 	post("/v1/verify?speaker=anna&channel=1", recording, 200, &v)
@@ -192,7 +201,7 @@ func TestVoicesByUpload(t *testing.T) {
 		}
 	}
 	slices.Sort(actions)
-	if got := strings.Join(slices.Compact(actions), " "); got != "delete enrolled verify" {
+	if got := strings.Join(slices.Compact(actions), " "); got != "consent delete delete_begun delete_refused enrol enrol_refused opt_out verify" {
 		t.Errorf("audit of the person: %s", got)
 	}
 	if err := n.stop(); err != nil {

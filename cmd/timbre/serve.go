@@ -173,7 +173,7 @@ func (a *app) serveVoice() (server.Voice, error) {
 	if err != nil {
 		return server.Voice{}, err
 	}
-	return server.Voice{Model: v.model, Speech: v.detector}, nil
+	return server.Voice{Model: v.model, LicenceClass: v.manifest.LicenceClass, Speech: v.detector}, nil
 }
 
 // licences says which models may not be used commercially, and refuses them beyond loopback unless told otherwise.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -232,7 +233,9 @@ func (a *app) speakersDeleteCommand() *cobra.Command {
 		Short: "Destroy a speaker's key, prints and every other trace",
 		Long: `Destroy the person's key first, which makes every print of the person unreadable in every copy of the database, then delete
 prints, consents, watchlist entries and attempts, and rebuild the file so that nothing of them is left in it. What was destroyed
-is printed, and kept in the audit log under a pseudonym. It works without the key file too; the pseudonym is then left out.`,
+is printed with what cannot be reached, signed, and kept in the audit log under a pseudonym. The key file is changed, too, so that
+a copy of the database from before stays shut for this person. It works without the key file as well, where that is lost: the
+receipt is then not signed and names no pseudonym.`,
 		Args: wantArgs(1, 1, "the id of one speaker"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			ctx := cmd.Context()
@@ -260,11 +263,13 @@ type receipt struct {
 	Attempts         int64     `json:"attempts"`
 	DeletedAt        time.Time `json:"deleted_at"`
 	AuditSeq         int64     `json:"audit_seq"`
+
+	Proof *identity.Receipt `json:"proof,omitempty"` // signed; absent without the key file
 }
 
 func (a *app) deleteSpeaker(ctx context.Context, p *prints, speaker string, asJSON bool) error {
-	d, err := p.rows.DeleteSpeaker(ctx, speaker)
-	if errors.Is(err, store.ErrUnavailable) && d.Speakers == 1 { // the rows are gone, another process holds the file
+	r, err := p.destroy(ctx, speaker)
+	if errors.Is(err, store.ErrUnavailable) && r != nil { // the rows are gone, another process holds the file
 		if err = p.db.Scrub(ctx); err != nil {
 			err = fmt.Errorf("the key and the rows of the speaker are gone, but the file could not be rebuilt: run the command again when nothing else has it open: %w", err)
 		}
@@ -272,24 +277,45 @@ func (a *app) deleteSpeaker(ctx context.Context, p *prints, speaker string, asJS
 	if err != nil {
 		return err
 	}
-	r := receipt{Speaker: speaker, Keys: d.Keys, Voiceprints: d.Voiceprints, Consents: d.Consents, WatchlistEntries: d.WatchlistEntries, Attempts: d.Attempts}
-	if p.keys != nil {
-		if r.Pseudonym, err = p.keys.Pseudonym(subjectOf(speaker)); err != nil {
-			return err
-		}
-	}
-	entry, err := p.rows.AppendAudit(ctx, store.AuditEntry{Actor: auditActor, Action: "delete", Subject: r.Pseudonym, Detail: map[string]string{
-		"keys": fmt.Sprint(d.Keys), "voiceprints": fmt.Sprint(d.Voiceprints), "consents": fmt.Sprint(d.Consents),
-		"watchlist_entries": fmt.Sprint(d.WatchlistEntries), "attempts": fmt.Sprint(d.Attempts)}})
-	if err != nil {
-		return err
-	}
-	r.DeletedAt, r.AuditSeq = entry.At, entry.Seq
 	if asJSON {
 		return printJSON(a.con.outWriter(), r)
 	}
-	_, err = fmt.Fprintf(a.con.outWriter(), "%s: destroyed %s, %s, %s, %d watchlist entries, %s\n  receipt: audit entry %d of %s, pseudonym %s\n",
-		plain(speaker), count(int(d.Keys), "key"), count(int(d.Voiceprints), "voiceprint"), count(int(d.Consents), "consent"),
-		d.WatchlistEntries, count(int(d.Attempts), "attempt"), r.AuditSeq, r.DeletedAt.UTC().Format(time.RFC3339), orDash(r.Pseudonym != "", func() string { return r.Pseudonym }))
-	return err
+	w := a.con.outWriter()
+	_, err = fmt.Fprintf(w, "%s: destroyed %s, %s, %s, %d watchlist entries, %s\n  receipt: audit entry %d of %s, pseudonym %s\n",
+		plain(speaker), count(int(r.Keys), "key"), count(int(r.Voiceprints), "voiceprint"), count(int(r.Consents), "consent"),
+		r.WatchlistEntries, count(int(r.Attempts), "attempt"), r.AuditSeq, r.DeletedAt.UTC().Format(time.RFC3339), orDash(r.Pseudonym != "", func() string { return r.Pseudonym }))
+	if err != nil || r.Proof == nil {
+		return err
+	}
+	fmt.Fprintf(w, "  signed with %s (--json shows the signature)\n", r.Proof.PublicKey)
+	for _, b := range r.Proof.Beyond {
+		fmt.Fprintf(w, "  not reached: %s\n", b)
+	}
+	return nil
+}
+
+// destroy deletes a speaker: with the key file through the registry, which signs a receipt; without it, by the rows alone. With
+// store.ErrUnavailable and a receipt only the file has still to be rebuilt.
+func (p *prints) destroy(ctx context.Context, speaker string) (*receipt, error) {
+	if p.keys != nil {
+		proof, err := identity.NewRegistry(p.rows, p.keys, time.Now).Delete(ctx, auditActor, speaker, "request")
+		if proof == nil {
+			return nil, err
+		}
+		d := proof.Destroyed
+		return &receipt{Speaker: speaker, Pseudonym: proof.Pseudonym, Keys: d["keys"], Voiceprints: d["voiceprints"], Consents: d["consents"],
+			WatchlistEntries: d["watchlist_entries"], Attempts: d["attempts"], DeletedAt: proof.DeletedAt, AuditSeq: proof.AuditSeq, Proof: proof}, err
+	}
+	d, err := p.rows.DeleteSpeaker(ctx, speaker)
+	if d == (store.Deletion{}) {
+		return nil, err
+	}
+	entry, e := p.rows.AppendAudit(ctx, store.AuditEntry{Actor: auditActor, Action: "delete", Detail: map[string]string{
+		"keys": fmt.Sprint(d.Keys), "voiceprints": fmt.Sprint(d.Voiceprints), "consents": fmt.Sprint(d.Consents),
+		"watchlist_entries": fmt.Sprint(d.WatchlistEntries), "attempts": fmt.Sprint(d.Attempts)}})
+	if e != nil {
+		return nil, errors.Join(e, err)
+	}
+	return &receipt{Speaker: speaker, Keys: d.Keys, Voiceprints: d.Voiceprints, Consents: d.Consents, WatchlistEntries: d.WatchlistEntries,
+		Attempts: d.Attempts, DeletedAt: entry.At, AuditSeq: entry.Seq}, err
 }

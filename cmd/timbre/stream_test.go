@@ -116,7 +116,7 @@ func TestStreamPrintsResults(t *testing.T) {
 		if e["seq"] != float64(i+1) || e["call_id"] != r.Contact.ID {
 			t.Errorf("event %d: %v", i, e)
 		}
-		if e["type"] == "segment" {
+		if e["type"] == "segment" && e["is_final"] != false {
 			segments++
 		}
 	}

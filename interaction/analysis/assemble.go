@@ -75,6 +75,7 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 	conversation.Legs = s.legMetrics(tracks, legs, total, separated)
 	r.Conversation = &conversation
 	r.NotComputed = append(r.NotComputed, absent...)
+	s.putVoice(r)
 	AddAffect(r, s.opts.affect())
 	predict(r, s.opts.CSAT)
 	return r
@@ -110,14 +111,10 @@ func (s *Session) absent(c *channel) []interaction.NotComputed {
 		}
 		out = append(out, entry("segments", interaction.CodeNoSpeech, "no speech was found; "+level))
 	}
-	call := s.policyCall(c)
-	// Whether somebody is claimed matters only where there is a model that could compare.
-	call.HasClaim = true
-	voice := s.opts.Permit.Voice(call)
-	if voice == "" {
-		voice = interaction.CodeNoModel
+	if code, detail := s.voiceAbsence(c); code != "" {
+		out = append(out, entry("voice", code, detail))
 	}
-	return append(out, entry("voice", voice, ""))
+	return out
 }
 
 // track is what the conversation metrics need of a channel.

@@ -27,7 +27,8 @@ func (s *Session) Bind(ctx context.Context, b interaction.Binding) error {
 		}
 	}
 	b.ChannelRoles = slices.Clone(b.ChannelRoles)
-	return s.send(ctx, piece{do: func() { s.bind(b) }})
+	voice := s.lookUp(ctx, &b)
+	return s.send(ctx, piece{do: func() { s.bind(b); voice() }})
 }
 
 // bind is Bind in the owner goroutine.

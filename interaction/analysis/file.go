@@ -33,6 +33,8 @@ type FileOptions struct {
 	Language string // BCP 47 tag, may be empty
 	Permit   policy.Permit
 	Engine   *Engine
+	Voice    Voice                          // nil: nobody is known by voice
+	Claim    string                         // whom the customer claims to be, may be empty
 	CSAT     *csat.Model                    // the site's calibration; nil: none
 	Progress func(done, total int64)        // bytes read of the file; nil: none. Called by the reading goroutine
 	Tap      func(channel int, x []float32) // the samples of each channel as they are read, at the file's rate; nil: none
@@ -94,6 +96,7 @@ func analyzeFile(ctx context.Context, path string, o FileOptions) (*interaction.
 		Channels: channels,
 		Permit:   o.Permit,
 		CSAT:     o.CSAT,
+		Voice:    o.Voice,
 		Contact: interaction.Contact{
 			Language:   o.Language,
 			Attributes: map[string]string{channelRolesAttribute: how},
@@ -105,6 +108,9 @@ func analyzeFile(ctx context.Context, path string, o FileOptions) (*interaction.
 		return nil, err
 	}
 	defer s.Abort()
+	if err := s.Bind(ctx, interaction.Binding{ClaimedIdentity: o.Claim}); err != nil {
+		return nil, err
+	}
 	if err := feed(ctx, s, rd, o.Tap); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/csat"
 	"github.com/timbre-voice/timbre/interaction/policy"
+	"github.com/timbre-voice/timbre/voiceprint"
 )
 
 // Rate is the sampling rate inside a session, in Hz: the telephone band.
@@ -18,15 +19,17 @@ const maxChannels = 32
 
 // Options says what is known about a call when its session begins.
 type Options struct {
-	ID       string // of the record; required
-	Tenant   string // empty: "default"
-	Rate     int    // samples per second of what is given to Write; 4000 to 192000
-	Channels []Channel
-	Contact  interaction.Contact // what else is known; Source.Kind and Media.Encoding are required, ids, rate and lengths are ours
-	Permit   policy.Permit
-	Affect   *AffectOptions // nil: DefaultAffectOptions
-	CSAT     *csat.Model    // the site's calibration; nil: cx.predicted_csat is absent
-	OnEvent  func(Event)    // called by the session's own goroutine, in order; nil: none. It must not call the session
+	ID        string // of the record; required
+	Tenant    string // empty: "default"
+	Rate      int    // samples per second of what is given to Write; 4000 to 192000
+	Channels  []Channel
+	Contact   interaction.Contact // what else is known; Source.Kind and Media.Encoding are required, ids, rate and lengths are ours
+	Permit    policy.Permit
+	Affect    *AffectOptions          // nil: DefaultAffectOptions
+	Voice     Voice                   // nil: nobody is known by voice
+	CSAT      *csat.Model             // the site's calibration; nil: cx.predicted_csat is absent
+	VoiceLive *voiceprint.LiveOptions // nil: voiceprint.DefaultLive
+	OnEvent   func(Event)             // called by the session's own goroutine, in order; nil: none. It must not call the session
 }
 
 // Channel says who is on one channel.
@@ -72,6 +75,9 @@ func (o Options) Validate() error {
 	if o.Affect != nil {
 		errs = append(errs, o.Affect.Validate())
 	}
+	if o.VoiceLive != nil {
+		errs = append(errs, o.VoiceLive.Validate())
+	}
 	return errors.Join(append(errs, o.Permit.Validate())...)
 }
 
@@ -86,6 +92,7 @@ const (
 	EventProvisional   EventKind = "provisional"    // Segment is still being spoken: Emotion is that of the speech so far
 	EventSound         EventKind = "sound"          // Sound is complete
 	EventAffect        EventKind = "affect"         // Affect is the customer's level after a scored segment, from what was heard so far
+	EventVoice         EventKind = "voice"          // Voice is what is known of the customer's voice now, sharper than before
 	EventAlert         EventKind = "alert"          // Alert was raised; at Close the record's alerts are those of the final scores
 )
 
@@ -99,6 +106,7 @@ type Event struct {
 	Sound   *interaction.Sound
 	Affect  *interaction.AffectPoint
 	Alert   *interaction.Alert
+	Voice   *interaction.Voice
 }
 
 // ms converts a position in samples at Rate.

@@ -33,6 +33,7 @@ type Session struct {
 	consents []string // in the order in which they became known
 	legs     []leg    // of the agents, by time; never empty
 	marks    []interaction.Mark
+	voice    voiceLane
 
 	count  atomic.Int32 // channels, for those who are not the owner
 	adding sync.Mutex   // orders AddChannel
@@ -79,6 +80,7 @@ func (e *Engine) NewSession(o Options) (*Session, error) {
 		return nil, fmt.Errorf("analysis: %w", err)
 	}
 	s.legs = []leg{{}}
+	s.voice = newVoiceLane(&s.opts)
 	for i, c := range o.Channels {
 		ch, err := newChannel(s, i, c)
 		if err != nil {
@@ -186,6 +188,10 @@ func (s *Session) end(ctx context.Context, state interaction.State) (*interactio
 	}
 	for _, ch := range s.channels {
 		ch.flush()
+	}
+	s.endVoice()
+	if err := s.tellOutcomes(ctx); err != nil { // the record is worth more
+		s.warn([]string{err.Error()})
 	}
 	return s.assemble(state), nil
 }

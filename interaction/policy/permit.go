@@ -21,6 +21,8 @@ type Permit struct {
 	AgentEmotion    bool     // the same for agents; Validate refuses it in the EU and where Jurisdiction is empty
 	NoticeRequired  bool     // score emotion only on speech after the notice was played
 	Verification    bool     // embed the customer's speech and compare it with the claimed identity's voiceprint
+	ReleaseRequired bool     // embed nobody whose written release is not known, as Illinois (BIPA) and Texas (CUBI) ask
+	Shadow          bool     // results of voice are scored and kept for calibration, and shown to nobody during the call
 	Identification  bool     // search the gallery without a claim
 	Watchlists      []string // watchlists that may be searched; each needs its purpose, legal basis, retention and approver
 	KeepDigits      bool     // write DTMF digits in clear; off, a digit is masked, since callers key in card numbers
@@ -45,7 +47,7 @@ func (p Permit) Validate() error {
 		switch {
 		case p.Jurisdiction == "":
 			errs = append(errs, fmt.Errorf("%w: no jurisdiction is set, want one outside the EU (EU AI Act Art. 5(1)(f))", ErrAgentEmotion))
-		case inEU(p.Jurisdiction):
+		case InEU(p.Jurisdiction):
 			errs = append(errs, fmt.Errorf("%w: jurisdiction %s is in the EU (EU AI Act Art. 5(1)(f))", ErrAgentEmotion, p.Jurisdiction))
 		}
 	}
@@ -94,6 +96,8 @@ func (p Permit) Voice(c Call) interaction.Code {
 		return interaction.CodeRoleUnknown
 	case c.Role == interaction.RoleAgent, !p.Verification && !search:
 		return interaction.CodePolicy
+	case p.ReleaseRequired && !c.HasConsent:
+		return interaction.CodeNoConsent
 	case !c.HasClaim && !search:
 		return interaction.CodeNoClaim
 	}
@@ -115,7 +119,8 @@ var memberStates = []string{
 	"NL", "PL", "PT", "RO", "SE", "SI", "SK",
 }
 
-func inEU(jurisdiction string) bool {
+// InEU reports whether a jurisdiction, as in Permit, is the European Union, one of its members or a region of one.
+func InEU(jurisdiction string) bool {
 	country, _, _ := strings.Cut(strings.ToUpper(jurisdiction), "-")
 	return country == "EU" || slices.Contains(memberStates, country)
 }

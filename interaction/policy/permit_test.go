@@ -72,6 +72,8 @@ func TestEmotion(t *testing.T) {
 func TestVoice(t *testing.T) {
 	claim := Call{Role: interaction.RoleCustomer, Separated: true, HasClaim: true}
 	none := Call{Role: interaction.RoleCustomer, Separated: true}
+	released := claim
+	released.HasConsent = true
 	opted := claim
 	opted.HasOptOut = true
 	for _, c := range []struct {
@@ -84,6 +86,9 @@ func TestVoice(t *testing.T) {
 		{"no_claim", Default(), none, interaction.CodeNoClaim},
 		{"no_claim_but_a_watchlist", Permit{Watchlists: []string{"fraud"}}, none, ""},
 		{"forbidden", Permit{}, claim, interaction.CodePolicy},
+		{"release_required_and_unknown", Permit{Verification: true, ReleaseRequired: true}, claim, interaction.CodeNoConsent},
+		{"release_required_even_against_a_watchlist", Permit{Watchlists: []string{"fraud"}, ReleaseRequired: true}, none, interaction.CodeNoConsent},
+		{"release_required_and_known", Permit{Verification: true, ReleaseRequired: true}, released, ""},
 		{"opted_out_even_against_a_watchlist", Permit{Watchlists: []string{"fraud"}}, opted, interaction.CodeOptedOut},
 		{"agent", Default(), Call{Role: interaction.RoleAgent, Separated: true, HasClaim: true}, interaction.CodePolicy},
 		{"unknown", Default(), Call{Role: interaction.RoleUnknown, Separated: true, HasClaim: true}, interaction.CodeRoleUnknown},

@@ -160,6 +160,12 @@ func (f *fake) Identify(_ context.Context, t, by, list string, top int, c Clip) 
 func (f *fake) DeleteSpeaker(_ context.Context, t, by, id string) (Receipt, error) {
 	return Receipt{Keys: 1}, f.ask(t, "delete speaker "+by+" "+id)
 }
+func (f *fake) OptOut(_ context.Context, t, by, id, source string) error {
+	return f.ask(t, "opt out "+by+" "+id+" "+source)
+}
+func (f *fake) OptIn(_ context.Context, t, by, id string) error {
+	return f.ask(t, "opt in "+by+" "+id)
+}
 func (f *fake) AddConsent(_ context.Context, t string, c Consent) (Consent, error) {
 	return c, f.ask(t, "consent "+c.Ref)
 }

@@ -21,6 +21,11 @@ type Voices interface {
 	// Identify searches the gallery, or a watchlist where one is named.
 	Identify(ctx context.Context, tenant, by, watchlist string, top int, c Clip) (*interaction.Voice, error)
 	DeleteSpeaker(ctx context.Context, tenant, by, id string) (Receipt, error)
+	// OptOut keeps the wish of a person, enrolled or not, never to be known by voice, and deletes what is kept of it. Where a legal
+	// hold keeps the rows the wish is in force and ErrConflict tells.
+	OptOut(ctx context.Context, tenant, by, id, source string) error
+	// OptIn takes an opt-out back. ErrNotFound where there is none.
+	OptIn(ctx context.Context, tenant, by, id string) error
 }
 
 // Consents is the ledger of consents and the list of opt-outs.
@@ -93,6 +98,9 @@ type Receipt struct {
 	Entries     int64     `json:"watchlist_entries"`
 	Attempts    int64     `json:"attempts"`
 	AuditSeq    int64     `json:"audit_seq,omitempty"`
+	Signed      string    `json:"signed,omitempty" doc:"The whole receipt as it was signed, JSON: what was destroyed and what cannot be reached."`
+	Signature   string    `json:"signature,omitempty" doc:"Ed25519 over signed, hex."`
+	PublicKey   string    `json:"public_key,omitempty" doc:"Of the tenant, hex."`
 }
 
 // Consent is one entry of the ledger.
@@ -177,6 +185,17 @@ func (a *API) voices(v Voices) {
 	add(a, op{method: http.MethodDelete, path: "/v1/speakers/{id}", scope: ScopeIdentity, id: "delete-speaker", summary: "Delete a person and every voiceprint, with a receipt", tag: "identity"},
 		func(ctx context.Context, p Principal, in *SpeakerPath) (*body[Receipt], error) {
 			return ok(v.DeleteSpeaker(ctx, p.Tenant, p.by(), in.ID))
+		})
+	add(a, op{method: http.MethodPut, path: "/v1/speakers/{id}/opt-out", scope: ScopeIdentity, id: "opt-out", summary: "Never know a person by voice, enrolled or not", tag: "identity", status: http.StatusNoContent},
+		func(ctx context.Context, p Principal, in *struct {
+			SpeakerPath
+			Source string `query:"source" maxLength:"200" doc:"Where the wish came from: call, web, letter."`
+		}) (*none, error) {
+			return done(v.OptOut(ctx, p.Tenant, p.by(), in.ID, in.Source))
+		})
+	add(a, op{method: http.MethodDelete, path: "/v1/speakers/{id}/opt-out", scope: ScopeIdentity, id: "opt-in", summary: "Take an opt-out back, at the person's own wish", tag: "identity", status: http.StatusNoContent},
+		func(ctx context.Context, p Principal, in *SpeakerPath) (*none, error) {
+			return done(v.OptIn(ctx, p.Tenant, p.by(), in.ID))
 		})
 	add(a, op{method: http.MethodPost, path: "/v1/speakers/{id}/voiceprints", scope: ScopeIdentity, id: "enrol-speaker", summary: "Make or extend a voiceprint", tag: "identity",
 		status: http.StatusCreated, maxBody: maxClip, timeout: 2 * time.Minute},

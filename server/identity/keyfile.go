@@ -22,8 +22,8 @@ import (
 // keyFileSchema names the format of the file.
 const keyFileSchema = "timbre.keys/1"
 
-// maxKeyFile bounds what is read as a key file.
-const maxKeyFile = 1 << 20
+// maxKeyFile bounds what is read as a key file. Each deletion adds some 5 KB until the tenant's key is rotated.
+const maxKeyFile = 1 << 26
 
 // KeyFile is a KeyWrapper over one local file that holds the keys of every tenant. Whoever reads the file and the database reads
 // every print, so it is made with mode 0600, refused where others may read it, and best kept on another volume than the database.
@@ -31,8 +31,10 @@ const maxKeyFile = 1 << 20
 //
 //	{"schema": "timbre.keys/1", "tenants": {"default": {"pseudonym_key": HEX, "keys": [{"id": HEX, "key": HEX}]}}}
 //
-// The last key of a tenant is the present one; those before it only unwrap. KeyFile is safe for concurrent use; two processes must
-// not change one file at the same time.
+// The last key of a tenant is the present one; those before it only unwrap. A key that a person was forgotten by holds "nodes" in the
+// place of "key": what is left of it. A backup of the database should not hold this file, and a backup of this file that is older
+// than a deletion undoes what Forget destroyed. KeyFile is safe for concurrent use; each change reads the file anew first, but two
+// processes must not change one file at the same moment.
 type KeyFile struct {
 	path string
 	mu   sync.RWMutex
@@ -50,8 +52,17 @@ type tenantKeys struct {
 }
 
 type tenantKey struct {
-	ID  hexBytes `json:"id"`
-	Key hexBytes `json:"key"`
+	ID    hexBytes `json:"id"`
+	Key   hexBytes `json:"key,omitempty"`   // the root of the tree, or
+	Nodes tree     `json:"nodes,omitempty"` // what punctures left of it
+}
+
+// tree returns the nodes of the key.
+func (k tenantKey) tree() tree {
+	if len(k.Key) > 0 {
+		return tree{"": k.Key}
+	}
+	return k.Nodes
 }
 
 // hexBytes is bytes as hex digits in JSON.
@@ -130,8 +141,14 @@ func parseKeyFile(b []byte) (keyDocument, error) {
 			return doc, fmt.Errorf("tenant %q: no keys, want at least one", name)
 		}
 		for i, k := range t.Keys {
-			if len(k.ID) != len(KeyID{}) || len(k.Key) != KeySize {
+			if len(k.Nodes) == 0 && (len(k.ID) != len(KeyID{}) || len(k.Key) != KeySize) {
 				return doc, fmt.Errorf("tenant %q: key %d: id of %d bytes and key of %d, want %d and %d", name, i, len(k.ID), len(k.Key), len(KeyID{}), KeySize)
+			}
+			if len(k.Nodes) > 0 && (len(k.ID) != len(KeyID{}) || len(k.Key) != 0) {
+				return doc, fmt.Errorf("tenant %q: key %d: id of %d bytes, and key of %d beside nodes, want %d and none", name, i, len(k.ID), len(k.Key), len(KeyID{}))
+			}
+			if err := k.tree().validate(); err != nil {
+				return doc, fmt.Errorf("tenant %q: key %d: %w", name, i, err)
 			}
 			if slices.ContainsFunc(t.Keys[:i], func(o tenantKey) bool { return bytes.Equal(o.ID, k.ID) }) {
 				return doc, fmt.Errorf("tenant %q: key %d: id %x stands twice", name, i, []byte(k.ID))
@@ -193,6 +210,11 @@ func (f *KeyFile) writeTemp(doc keyDocument) (string, error) {
 func (f *KeyFile) change(tenant string, edit func(t tenantKeys, known bool) (tenantKeys, error)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	now, err := OpenKeyFile(f.path) // another process may have changed it, and what it destroyed must not come back
+	if err != nil {
+		return err
+	}
+	f.doc = now.doc
 	old, known := f.doc.Tenants[tenant]
 	next, err := edit(old, known)
 	if err != nil {
@@ -290,7 +312,13 @@ func (f *KeyFile) Wrap(_ context.Context, of Subject, key []byte) ([]byte, error
 		return nil, err
 	}
 	k := t.Keys[len(t.Keys)-1]
-	return seal(kindKey, KeyID(k.ID), k.Key, key, of.Tenant, of.Speaker)
+	l := k.tree().fresh()
+	under, _ := k.tree().key(l) // a fresh leaf is never a destroyed one
+	sealed, err := seal(kindKey, KeyID(k.ID), under, key, of.Tenant, of.Speaker, l.String())
+	if err != nil {
+		return nil, err
+	}
+	return append(sealed, l[:]...), nil
 }
 
 // Unwrap implements KeyWrapper.
@@ -299,15 +327,51 @@ func (f *KeyFile) Unwrap(_ context.Context, of Subject, wrapped []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	id, err := parseHeader(kindKey, wrapped)
+	sealed, l, i, err := t.find(wrapped, f.path)
 	if err != nil {
 		return nil, err
 	}
+	under, ok := t.Keys[i].tree().key(l)
+	if !ok {
+		return nil, ErrKeyDestroyed
+	}
+	return open(kindKey, under, sealed, of.Tenant, of.Speaker, l.String())
+}
+
+// find returns the parts of a wrapped key and the place of the tenant key that wrapped it.
+func (t tenantKeys) find(wrapped []byte, path string) ([]byte, leaf, int, error) {
+	id, err := parseHeader(kindKey, wrapped)
+	if err != nil {
+		return nil, leaf{}, 0, err
+	}
+	sealed, l, err := split(wrapped)
+	if err != nil {
+		return nil, l, 0, err
+	}
 	i := slices.IndexFunc(t.Keys, func(k tenantKey) bool { return KeyID(k.ID) == id })
 	if i < 0 {
-		return nil, fmt.Errorf("%w: wrapped with tenant key %s, which %s does not hold", ErrUnknownKey, id, f.path)
+		return nil, l, 0, fmt.Errorf("%w: wrapped with tenant key %s, which %s does not hold", ErrUnknownKey, id, path)
 	}
-	return open(kindKey, t.Keys[i].Key, wrapped, of.Tenant, of.Speaker)
+	return sealed, l, i, nil
+}
+
+// Forget implements KeyWrapper. The file is written anew; what a file system keeps of the old one is beyond it.
+func (f *KeyFile) Forget(_ context.Context, of Subject, wrapped []byte) error {
+	return f.change(of.Tenant, func(t tenantKeys, known bool) (tenantKeys, error) {
+		if !known {
+			return t, f.noTenant(of.Tenant)
+		}
+		_, l, i, err := t.find(wrapped, f.path)
+		if errors.Is(err, ErrUnknownKey) { // retired: nobody can open it as it is
+			return t, nil
+		}
+		if err != nil {
+			return t, err
+		}
+		t.Keys = slices.Clone(t.Keys)
+		t.Keys[i] = tenantKey{ID: t.Keys[i].ID, Nodes: t.Keys[i].tree().puncture(l)}
+		return t, nil
+	})
 }
 
 // Pseudonym returns the name, 32 hex digits, under which a person stands where the identity may not be kept: in the audit log, in

@@ -113,7 +113,7 @@ func TestDamagedKeyFiles(t *testing.T) {
 		"no_keys":       {tenant(key, ""), "no keys, want at least one"},
 		"no_pseudonym":  {tenant("", one), "pseudonym key of 0 bytes, want 32"},
 		"no_tenant":     {strings.Replace(tenant(key, one), `"a"`, `""`, 1), "tenant of 0 bytes"},
-		"too_long":      {strings.Repeat(" ", maxKeyFile+1), "more than 1048576 bytes"},
+		"too_long":      {strings.Repeat(" ", maxKeyFile+1), "more than 67108864 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "keys.json")

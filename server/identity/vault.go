@@ -8,14 +8,17 @@ import (
 )
 
 // KeyWrapper is what a vault needs of a key service: it holds the tenant keys and never hands them out. KeyFile is the one that
-// ships; a cloud service or a hardware module takes its place behind the same two methods. Implementations are safe for
+// ships; a cloud service or a hardware module takes its place behind the same three methods. Implementations are safe for
 // concurrent use.
 type KeyWrapper interface {
 	// Wrap seals a person's key, an opaque value of at most 64 bytes, under the tenant's present key, bound to tenant and speaker.
 	Wrap(ctx context.Context, of Subject, key []byte) ([]byte, error)
 	// Unwrap opens what Wrap returned, also under an earlier key of the tenant that was not retired yet. Errors: ErrUnknownKey,
-	// ErrEnvelope, ErrSealBroken.
+	// ErrEnvelope, ErrSealBroken, and ErrKeyDestroyed for what was forgotten.
 	Unwrap(ctx context.Context, of Subject, wrapped []byte) ([]byte, error)
+	// Forget destroys what unwraps this one key, so that no copy of it is ever unwrapped again. Once is enough, a second time does
+	// nothing.
+	Forget(ctx context.Context, of Subject, wrapped []byte) error
 }
 
 // Subject is one person of one tenant.

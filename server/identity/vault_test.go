@@ -254,6 +254,7 @@ type remoteKeys struct{ err error }
 
 func (r remoteKeys) Wrap(context.Context, Subject, []byte) ([]byte, error)   { return nil, r.err }
 func (r remoteKeys) Unwrap(context.Context, Subject, []byte) ([]byte, error) { return nil, r.err }
+func (r remoteKeys) Forget(context.Context, Subject, []byte) error           { return r.err }
 
 func TestErrorOfTheKeyServiceIsPassedOn(t *testing.T) {
 	v := NewVault(remoteKeys{os.ErrDeadlineExceeded})

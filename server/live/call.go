@@ -84,7 +84,7 @@ func newCall(h *Hub, s ingest.Start) *call {
 }
 
 // begin starts the session with the first stream. After an error the call is over.
-func (c *call) begin(ctx context.Context, s ingest.Start, permit policy.Permit) (*stream, error) {
+func (c *call) begin(ctx context.Context, s ingest.Start, permit policy.Permit, voice analysis.Voice) (*stream, error) {
 	defer c.joining.Unlock()
 	var channels []analysis.Channel
 	for _, t := range s.Tracks {
@@ -96,6 +96,7 @@ func (c *call) begin(ctx context.Context, s ingest.Start, permit policy.Permit) 
 		Rate:     s.Rate,
 		Channels: channels,
 		Permit:   permit,
+		Voice:    voice,
 		OnEvent:  c.hear,
 		Contact: interaction.Contact{
 			ContactID: s.CallID,

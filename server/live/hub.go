@@ -41,6 +41,12 @@ type Permits interface {
 	Permit(ctx context.Context, s ingest.Start) (policy.Permit, error)
 }
 
+// Voices gives each call what knows its customer by the voice.
+type Voices interface {
+	// Voice returns the voice of a call, or nil where nobody is to be known by it.
+	Voice(ctx context.Context, s ingest.Start, p policy.Permit) (analysis.Voice, error)
+}
+
 // Directory tells which node has a call whose streams come to several nodes.
 type Directory interface {
 	// Claim makes the call of s this node's and returns nil, or, where another node has it, returns that node's end of it, to
@@ -62,6 +68,7 @@ type Options struct {
 	Records    Records          // required
 	Events     Events           // nil: nobody listens
 	Permits    Permits          // nil: policy.Default
+	Voices     Voices           // nil: nobody is known by voice
 	Directory  Directory        // nil: this is the only node
 	MaxCalls   int              // at a time; default 2000
 	Checkpoint time.Duration    // between partial records, at least; default 5 s, and a hundredth of the call once that is more
@@ -140,13 +147,21 @@ func (h *Hub) Open(ctx context.Context, s ingest.Start) (ingest.Call, error) {
 			return nil, fmt.Errorf("live: permit: %w", err)
 		}
 	}
+	var voice analysis.Voice
+	if h.opts.Voices != nil {
+		var err error
+		if voice, err = h.opts.Voices.Voice(ctx, s, permit); err != nil { // the call is worth more
+			h.log.Warn("live: nobody is known by voice on a call", "tenant", s.Tenant, "err", err)
+			voice = nil
+		}
+	}
 	for {
 		c, fresh, err := h.find(s)
 		if err != nil {
 			return nil, err
 		}
 		if fresh {
-			st, err := c.begin(ctx, s, permit)
+			st, err := c.begin(ctx, s, permit, voice)
 			if err != nil {
 				h.forget(c)
 				return nil, err

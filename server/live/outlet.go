@@ -128,19 +128,24 @@ func (o *outlet) close() {
 // hear takes an event of the session. It is called by the session's goroutine.
 func (c *call) hear(e analysis.Event) {
 	channel := e.Channel
+	out := interaction.Event{Channel: &channel}
+	final := e.Kind == analysis.EventSegment // of a voice the record decides
 	switch e.Kind {
 	case analysis.EventSpeechStarted:
 		at := e.AtMs
-		c.out.emitAt(interaction.Event{Type: interaction.EventSpeechStarted, Channel: &channel, StartMs: &at}, e.HeardMs)
-	case analysis.EventSegment:
-		final := true
-		c.out.emitAt(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment}, e.HeardMs)
+		out.Type, out.StartMs = interaction.EventSpeechStarted, &at
+	case analysis.EventSegment, analysis.EventProvisional:
+		out.Type, out.IsFinal, out.Segment = interaction.EventSegment, &final, e.Segment
 	case analysis.EventSoundStarted:
-		c.out.emitAt(interaction.Event{Type: interaction.EventSoundStarted, Channel: &channel, Sound: e.Sound}, e.HeardMs)
-	case analysis.EventProvisional:
-		final := false
-		c.out.emitAt(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment}, e.HeardMs)
+		out.Type, out.Sound = interaction.EventSoundStarted, e.Sound
 	case analysis.EventSound:
-		c.out.emitAt(interaction.Event{Type: interaction.EventSound, Channel: &channel, Sound: e.Sound}, e.HeardMs)
+		out.Type, out.Sound = interaction.EventSound, e.Sound
+	case analysis.EventVoice:
+		out.Type, out.IsFinal, out.Voice = interaction.EventVoice, &final, e.Voice
+	case analysis.EventAlert:
+		out.Type, out.Channel, out.Alert = interaction.EventAlert, nil, e.Alert
+	default:
+		return
 	}
+	c.out.emitAt(out, e.HeardMs)
 }

@@ -265,6 +265,18 @@ func TestWatchlists(t *testing.T) {
 		code(t, err, "not_found")
 		_, err = w.a.AddToWatchlist(ctx, WatchlistEntry{Watchlist: "none", SpeakerID: "carl"})
 		code(t, err, "not_found")
+		if g := ok(w.a.Gallery(ctx, "m", "1", "fraud", Page{}))(t); len(g.Items) != 0 {
+			t.Error("an entry that nobody approved is searched")
+		}
+		must(t, w.a.ApproveWatchlistEntry(ctx, "fraud", "carl", "lead"))
+		if g := ok(w.a.Gallery(ctx, "m", "1", "fraud", Page{}))(t); len(g.Items) != 1 {
+			t.Error("an approved entry is not searched")
+		}
+		e.ApprovedBy = "lead"
+		equal(t, ok(w.a.WatchlistEntriesOf(ctx, "carl"))(t), []WatchlistEntry{e})
+		equal(t, ok(w.b.WatchlistEntriesOf(ctx, "carl"))(t), nil)
+		code(t, w.a.ApproveWatchlistEntry(ctx, "fraud", "nobody", "lead"), "not_found")
+		code(t, w.a.ApproveWatchlistEntry(ctx, "fraud", "carl", ""), "invalid")
 		must(t, w.a.RemoveFromWatchlist(ctx, "fraud", "carl"))
 		code(t, w.a.RemoveFromWatchlist(ctx, "fraud", "carl"), "not_found")
 		must(t, w.a.DeleteWatchlist(ctx, "fraud"))

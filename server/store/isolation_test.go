@@ -51,11 +51,12 @@ var calls = map[string]func(t *Tenant) string{
 		}
 		return ""
 	},
-	"OptOuts":          func(t *Tenant) string { return result(t.OptOuts(ctx0, Page{})) },
-	"Watchlist":        func(t *Tenant) string { return result(t.Watchlist(ctx0, "list-secret")) },
-	"Watchlists":       func(t *Tenant) string { return result(t.Watchlists(ctx0)) },
-	"WatchlistEntries": func(t *Tenant) string { return result(t.WatchlistEntries(ctx0, "list-secret", Page{})) },
-	"Attempts":         func(t *Tenant) string { return result(t.Attempts(ctx0, "", Page{})) },
+	"OptOuts":            func(t *Tenant) string { return result(t.OptOuts(ctx0, Page{})) },
+	"Watchlist":          func(t *Tenant) string { return result(t.Watchlist(ctx0, "list-secret")) },
+	"Watchlists":         func(t *Tenant) string { return result(t.Watchlists(ctx0)) },
+	"WatchlistEntries":   func(t *Tenant) string { return result(t.WatchlistEntries(ctx0, "list-secret", Page{})) },
+	"WatchlistEntriesOf": func(t *Tenant) string { return result(t.WatchlistEntriesOf(ctx0, "ready-secret")) },
+	"Attempts":           func(t *Tenant) string { return result(t.Attempts(ctx0, "", Page{})) },
 	"Lockout": func(t *Tenant) string {
 		if l, _ := t.Lockout(ctx0, "speaker-secret"); l.Failures > 0 {
 			return "secret"
@@ -155,6 +156,9 @@ var changes = map[string]func(tb testing.TB, t *Tenant) string{
 	},
 	"AddToWatchlist": func(tb testing.TB, t *Tenant) string {
 		return result(t.AddToWatchlist(ctx0, WatchlistEntry{Watchlist: "list-secret", SpeakerID: "ready-secret"}))
+	},
+	"ApproveWatchlistEntry": func(tb testing.TB, t *Tenant) string {
+		return result(t.ApproveWatchlistEntry(ctx0, "list-secret", "ready-secret", "mine"))
 	},
 	"RemoveFromWatchlist": func(tb testing.TB, t *Tenant) string {
 		return result(t.RemoveFromWatchlist(ctx0, "list-secret", "ready-secret"))

@@ -104,13 +104,13 @@ func (t *Tenant) VoiceprintsOf(ctx context.Context, speaker string) ([]Voiceprin
 }
 
 // Gallery lists the prints that a search of a model may compare with, by id: active, of active speakers whose enrolment has not
-// expired. A watchlist that is not empty narrows it to the list's entries that have not expired.
+// expired. A watchlist that is not empty narrows it to the list's entries that are approved and have not expired.
 func (t *Tenant) Gallery(ctx context.Context, model, version, watchlist string, p Page) (List[Voiceprint], error) {
 	const open = `model = $1 AND model_version = $2 AND state = 'active'
 		AND EXISTS (SELECT 1 FROM speakers s WHERE s.tenant = voiceprints.tenant AND s.id = voiceprints.speaker_id
 			AND s.state = 'active' AND (s.expires_at IS NULL OR s.expires_at > $3))
 		AND ($4 = '' OR EXISTS (SELECT 1 FROM watchlist_entries w WHERE w.tenant = voiceprints.tenant AND w.watchlist = $4
-			AND w.speaker_id = voiceprints.speaker_id AND w.expires_at > $3))`
+			AND w.speaker_id = voiceprints.speaker_id AND w.approved_by <> '' AND w.expires_at > $3))`
 	return voiceprints.page(ctx, t.s.read, t.id, p, order{cols: []string{"id"}, kinds: "s"}, open, model, version,
 		t.s.time().UnixMicro(), watchlist)
 }

@@ -90,6 +90,21 @@ func (t *Tenant) WatchlistEntries(ctx context.Context, watchlist string, p Page)
 	return watchlistEntries.page(ctx, t.s.read, t.id, p, order{cols: []string{"speaker_id"}, kinds: "s"}, "watchlist = $1", watchlist)
 }
 
+// WatchlistEntriesOf returns the entries of a person on all lists, by list, those that expired included.
+func (t *Tenant) WatchlistEntriesOf(ctx context.Context, speaker string) ([]WatchlistEntry, error) {
+	return watchlistEntries.find(ctx, t.s.read, t.id, "speaker_id = $1", "ORDER BY watchlist", speaker)
+}
+
+// ApproveWatchlistEntry notes who approved an entry: from then on it is searched. Errors: ErrNotFound, ErrInvalid without a name.
+func (t *Tenant) ApproveWatchlistEntry(ctx context.Context, watchlist, speaker, by string) error {
+	if err := checkKey("watchlist entry approved_by", by); err != nil {
+		return err
+	}
+	return t.s.update(ctx, "watchlist entry", func(tx *sql.Tx) error {
+		return watchlistEntries.set(ctx, tx, t.id, []any{watchlist, speaker}, "approved_by = $1", by)
+	})
+}
+
 // RemoveFromWatchlist takes a person off a list. Errors: ErrNotFound.
 func (t *Tenant) RemoveFromWatchlist(ctx context.Context, watchlist, speaker string) error {
 	return t.s.update(ctx, "watchlist entry", func(tx *sql.Tx) error {

@@ -1,0 +1,212 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/timbre-voice/timbre/server/store"
+)
+
+// Model names what made a voiceprint. Prints of two models are never compared.
+type Model struct {
+	Name, Version, SHA256 string
+}
+
+// Rules is what a policy says of the registry's work.
+type Rules struct {
+	Attempts          Limits
+	ReleaseRequired   bool
+	PassiveEnrolment  bool
+	PrintUnusedMonths int
+}
+
+// DefaultRules returns the rules where no policy says otherwise.
+func DefaultRules() Rules { return Rules{Attempts: DefaultLimits(), PrintUnusedMonths: UnusedMonths} }
+
+// Enrolment is a voiceprint to be kept, with what it stands on.
+type Enrolment struct {
+	Speaker      string
+	DisplayName  string // empty: stays as it is
+	Jurisdiction string // whose retention clock runs; empty: stays as it is
+	ConsentRef   string // of a consent in the ledger; empty: the latest that is in force
+	Watchlist    string // the list that the print is made for, which stands in the place of a consent
+	Passive      bool   // made of calls, not in the person's presence
+	Model        Model
+	Print        []byte // plain; borrowed
+	NetSpeechMs  int64
+	SNRdB        *float64
+	Sources      int
+}
+
+// MayEnrol returns what a print of the person may stand on, or why none may be made: ErrOptedOut, ErrNoConsent, ErrNotPermitted. Ask
+// before anything is embedded. e needs no print yet.
+func (r *Registry) MayEnrol(ctx context.Context, by string, e Enrolment, rules Rules) (ref string, err error) {
+	out, err := r.OptedOut(ctx, e.Speaker)
+	switch {
+	case err != nil:
+		return "", err
+	case out: // not even for a watchlist
+		return "", r.refuse(ctx, by, "enrol", e.Speaker, ErrOptedOut, "the person opted out of being known by voice, want an opt-in first")
+	case e.Passive && !rules.PassiveEnrolment:
+		return "", r.refuse(ctx, by, "enrol", e.Speaker, ErrNotPermitted, "the policy permits no print made of calls")
+	case e.Watchlist != "":
+		if _, err := r.rows.Watchlist(ctx, e.Watchlist); err != nil {
+			return "", err
+		}
+		return "watchlist " + e.Watchlist, nil
+	}
+	c, why, err := r.consent(ctx, e.Speaker, e.ConsentRef, rules.ReleaseRequired)
+	if err != nil {
+		return "", err
+	}
+	if c == nil {
+		return "", r.refuse(ctx, by, "enrol", e.Speaker, ErrNoConsent, why)
+	}
+	return c.Ref, nil
+}
+
+// Enrol keeps a voiceprint in the place of the person's print of the same model, or beside those of others. One that was made of
+// calls waits for Approve, and leaves the print that is in force as it is. Errors: those of MayEnrol, of Vault and of the store.
+func (r *Registry) Enrol(ctx context.Context, by string, e Enrolment, rules Rules) (store.Voiceprint, error) {
+	ref, err := r.MayEnrol(ctx, by, e, rules)
+	if err != nil {
+		return store.Voiceprint{}, err
+	}
+	state := store.EnrolmentActive
+	if e.Passive {
+		state = store.EnrolmentPending
+	}
+	wrapped, err := r.person(ctx, e, state)
+	if err != nil {
+		return store.Voiceprint{}, err
+	}
+	binding := Binding{Subject: r.subject(e.Speaker), Model: e.Model.Name, ModelVersion: e.Model.Version}
+	sealed, err := r.vault.Seal(ctx, binding, wrapped, e.Print)
+	if err != nil {
+		return store.Voiceprint{}, err
+	}
+	have, err := r.printOf(ctx, e.Speaker, e.Model, state)
+	if err != nil {
+		return store.Voiceprint{}, err
+	}
+	v := store.Voiceprint{
+		SpeakerID: e.Speaker, Model: e.Model.Name, ModelVersion: e.Model.Version, ModelSHA256: e.Model.SHA256, State: state, Sealed: sealed,
+		ConsentRef: ref, NetSpeechMs: e.NetSpeechMs, SNRdB: e.SNRdB, Sources: e.Sources,
+	}
+	action := "enrol"
+	if have != nil {
+		v.ID, action = have.ID, "replace_print"
+	}
+	if v, err = r.rows.SaveVoiceprint(ctx, v); err != nil {
+		return store.Voiceprint{}, err
+	}
+	_, err = r.log(ctx, by, action, e.Speaker, map[string]string{
+		"voiceprint": v.ID, "state": string(state), "model": v.Model, "model_version": v.ModelVersion, "sources": strconv.Itoa(v.Sources),
+	})
+	return v, err
+}
+
+// person returns the wrapped key of a person, who is added where there is none.
+func (r *Registry) person(ctx context.Context, e Enrolment, state store.EnrolmentState) ([]byte, error) {
+	have, err := r.rows.Speaker(ctx, e.Speaker)
+	if errors.Is(err, store.ErrNotFound) {
+		wrapped, err := r.vault.NewPersonKey(ctx, r.subject(e.Speaker))
+		if err != nil {
+			return nil, err
+		}
+		by, err := WrappedBy(wrapped)
+		if err != nil {
+			return nil, err
+		}
+		_, err = r.rows.AddSpeaker(ctx, store.Speaker{ID: e.Speaker, DisplayName: e.DisplayName, Jurisdiction: e.Jurisdiction, State: state},
+			store.PersonKey{SpeakerID: e.Speaker, KeyID: by.String(), Wrapped: wrapped})
+		if !errors.Is(err, store.ErrConflict) { // another call was faster: its key counts
+			return wrapped, err
+		}
+		if have, err = r.rows.Speaker(ctx, e.Speaker); err != nil {
+			return nil, err
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	changed := have
+	if e.DisplayName != "" {
+		changed.DisplayName = e.DisplayName
+	}
+	if e.Jurisdiction != "" {
+		changed.Jurisdiction = e.Jurisdiction
+	}
+	if state == store.EnrolmentActive {
+		changed.State = state
+	}
+	if changed != have {
+		if err := r.rows.SaveSpeaker(ctx, changed); err != nil {
+			return nil, err
+		}
+	}
+	key, err := r.rows.PersonKey(ctx, e.Speaker)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrKeyDestroyed
+	}
+	return key.Wrapped, err
+}
+
+// printOf returns the person's print of a model and state, nil where there is none.
+func (r *Registry) printOf(ctx context.Context, speaker string, m Model, state store.EnrolmentState) (*store.Voiceprint, error) {
+	all, err := r.rows.VoiceprintsOf(ctx, speaker)
+	for i := range all {
+		if v := &all[i]; v.Model == m.Name && v.ModelVersion == m.Version && v.ModelSHA256 == m.SHA256 && v.State == state {
+			return v, err
+		}
+	}
+	return nil, err
+}
+
+// Approve puts a print that was made of calls in force, in the place of the one that was. The consent must still be.
+func (r *Registry) Approve(ctx context.Context, by, voiceprint string, rules Rules) error {
+	v, err := r.rows.Voiceprint(ctx, voiceprint)
+	if err != nil {
+		return err
+	}
+	if v.State != store.EnrolmentPending {
+		return r.refuse(ctx, by, "approve", v.SpeakerID, ErrNotPermitted, "the print does not wait for approval")
+	}
+	c, why, err := r.consent(ctx, v.SpeakerID, "", rules.ReleaseRequired)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		return r.refuse(ctx, by, "approve", v.SpeakerID, ErrNoConsent, why)
+	}
+	old, err := r.printOf(ctx, v.SpeakerID, Model{v.Model, v.ModelVersion, v.ModelSHA256}, store.EnrolmentActive)
+	if err != nil {
+		return err
+	}
+	if err := r.rows.ApproveVoiceprint(ctx, v.ID); err != nil {
+		return err
+	}
+	if old != nil {
+		if err := r.rows.DeleteVoiceprint(ctx, old.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	_, err = r.log(ctx, by, "approve", v.SpeakerID, map[string]string{"voiceprint": v.ID})
+	return err
+}
+
+// Reject removes a print that waits for approval.
+func (r *Registry) Reject(ctx context.Context, by, voiceprint string) error {
+	v, err := r.rows.Voiceprint(ctx, voiceprint)
+	if err != nil {
+		return err
+	}
+	if v.State != store.EnrolmentPending {
+		return r.refuse(ctx, by, "reject", v.SpeakerID, ErrNotPermitted, "the print does not wait for approval")
+	}
+	if err := r.rows.DeleteVoiceprint(ctx, v.ID); err != nil {
+		return err
+	}
+	_, err = r.log(ctx, by, "reject", v.SpeakerID, map[string]string{"voiceprint": v.ID})
+	return err
+}

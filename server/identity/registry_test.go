@@ -1,0 +1,669 @@
+package identity
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/internal/testkit"
+	"github.com/timbre-voice/timbre/server/store"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// clock stands still until it is moved.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(time.Millisecond) // no two rows are of one time
+	return c.t
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+}
+
+// desk is a registry over a real database.
+type desk struct {
+	*Registry
+	db    *store.Store
+	rows  *store.Tenant
+	keys  *KeyFile
+	clock *clock
+	dsn   string
+}
+
+func newDesk(t *testing.T, dsn string) *desk {
+	t.Helper()
+	d := &desk{clock: &clock{t: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}, dsn: dsn}
+	_, d.keys = newVault(t)
+	var err error
+	if d.db, err = store.Open(t.Context(), store.Options{DSN: dsn, Now: d.clock.now}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := d.db.EnsureTenant(t.Context(), "a", "a"); err != nil {
+		t.Fatal(err)
+	}
+	d.rows = d.db.Tenant("a")
+	d.Registry = NewRegistry(d.rows, d.keys, d.clock.now)
+	return d
+}
+
+// onBoth runs a test on each real engine.
+func onBoth(t *testing.T, test func(t *testing.T, d *desk)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, newDesk(t, filepath.Join(t.TempDir(), "timbre.db"))) })
+	t.Run("postgres", func(t *testing.T) { test(t, newDesk(t, testkit.Postgres(t))) })
+}
+
+var tdnn = Model{Name: "speaker-tdnn-v1", Version: "1.0.0", SHA256: strings.Repeat("ab", 32)}
+
+func (d *desk) consented(t *testing.T, speaker, channel string) {
+	t.Helper()
+	if _, err := d.GiveConsent(t.Context(), "tester", store.Consent{SpeakerID: speaker, Ref: "crm-" + speaker, Purpose: PurposeVerify, TextVersion: "3", Channel: channel}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (d *desk) enrolled(t *testing.T, speaker string, print []byte) store.Voiceprint {
+	t.Helper()
+	d.consented(t, speaker, "web")
+	v, err := d.Enrol(t.Context(), "tester", Enrolment{Speaker: speaker, DisplayName: "Name of " + speaker, Model: tdnn, Print: print, NetSpeechMs: 20000, Sources: 1}, DefaultRules())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func (d *desk) claim(t *testing.T, speaker string, rules Rules) Claim {
+	t.Helper()
+	c, err := d.Claim(t.Context(), speaker, tdnn, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// audited returns the actions about a person, the earliest first.
+func (d *desk) audited(t *testing.T, speaker string) []string {
+	t.Helper()
+	alias, err := d.keys.Pseudonym(Subject{Tenant: "a", Speaker: speaker})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := d.rows.Audit(t.Context(), alias, store.Page{Limit: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range list.Items {
+		out = append(out, e.Action)
+	}
+	slices.Reverse(out)
+	if _, err := d.rows.VerifyAudit(t.Context()); err != nil {
+		t.Errorf("the audit log does not hold together: %v", err)
+	}
+	return out
+}
+
+func TestEnrolmentNeedsConsent(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *desk) {
+		ctx := t.Context()
+		release := DefaultRules()
+		release.ReleaseRequired = true
+		day := 24 * time.Hour
+		for _, c := range []struct {
+			speaker string
+			before  func(speaker string)
+			e       Enrolment
+			rules   Rules
+			want    error
+			reason  string
+		}{
+			{"nobody-asked", func(string) {}, Enrolment{}, DefaultRules(), ErrNoConsent, "no consent to voice verification"},
+			{"withdrawn", func(s string) {
+				d.consented(t, s, "call")
+				if n, err := d.WithdrawConsent(ctx, "tester", s, ""); n != 1 || err != nil {
+					t.Errorf("%d withdrawn, %v", n, err)
+				}
+			}, Enrolment{}, DefaultRules(), ErrNoConsent, "was withdrawn"},
+			{"expired", func(s string) {
+				_, err := d.GiveConsent(ctx, "tester", store.Consent{SpeakerID: s, Ref: "r", Purpose: PurposeVerify, ExpiresAt: d.clock.now().Add(day)})
+				if err != nil {
+					t.Error(err)
+				}
+				d.clock.advance(2 * day)
+			}, Enrolment{}, DefaultRules(), ErrNoConsent, "has expired"},
+			{"another-purpose", func(s string) {
+				if _, err := d.GiveConsent(ctx, "tester", store.Consent{SpeakerID: s, Ref: "r", Purpose: "analytics"}); err != nil {
+					t.Error(err)
+				}
+			}, Enrolment{}, DefaultRules(), ErrNoConsent, "no consent to voice verification"},
+			{"another-reference", func(s string) { d.consented(t, s, "web") }, Enrolment{ConsentRef: "made-up"}, DefaultRules(), ErrNoConsent, "no consent of this reference"},
+			{"spoken-where-written-is-asked", func(s string) { d.consented(t, s, "call") }, Enrolment{}, release, ErrNoConsent, "want a release in writing"},
+			{"written", func(s string) { d.consented(t, s, "paper") }, Enrolment{}, release, nil, ""},
+			{"passive-where-not-permitted", func(s string) { d.consented(t, s, "web") }, Enrolment{Passive: true}, DefaultRules(), ErrNotPermitted, "no print made of calls"},
+			{"opted-out", func(s string) {
+				d.consented(t, s, "web")
+				if r, err := d.OptOut(ctx, "tester", s, "call"); err != nil || r == nil {
+					t.Errorf("receipt %v, %v, want one of the consents", r, err)
+				}
+			}, Enrolment{}, DefaultRules(), ErrOptedOut, "want an opt-in first"},
+		} {
+			t.Run(c.speaker, func(t *testing.T) {
+				c.before(c.speaker)
+				e := c.e
+				e.Speaker, e.Model, e.Print, e.Sources = c.speaker, tdnn, []byte("print"), 1
+				_, err := d.Enrol(ctx, "tester", e, c.rules)
+				if !errors.Is(err, c.want) || (c.want == nil) != (err == nil) {
+					t.Fatalf("%v, want %v", err, c.want)
+				}
+				if c.want == nil {
+					return
+				}
+				if !strings.Contains(err.Error(), c.reason) {
+					t.Errorf("%v, want the reason %q", err, c.reason)
+				}
+				if a := d.audited(t, c.speaker); len(a) == 0 || a[len(a)-1] != "enrol_refused" {
+					t.Errorf("audit %v, want the refusal last", a)
+				}
+				if _, err := d.rows.Speaker(ctx, c.speaker); !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("a refused person is there: %v", err)
+				}
+			})
+		}
+	})
+}
+
+func TestClaim(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *desk) {
+		ctx, rules := t.Context(), DefaultRules()
+		d.enrolled(t, "anna", []byte("print of anna"))
+		if c := d.claim(t, "anna", rules); c.Decision != "" || string(c.Print) != "print of anna" || c.Consent == nil {
+			t.Errorf("%+v, want her print", c)
+		}
+		if c := d.claim(t, "nobody", rules); c.Decision != interaction.NotEnrolled {
+			t.Errorf("unknown: %+v", c)
+		}
+		if c, err := d.Claim(ctx, "anna", Model{Name: "other", Version: "1", SHA256: "00"}, rules); err != nil || c.Decision != interaction.NotEnrolled {
+			t.Errorf("another model: %+v, %v", c, err)
+		}
+		d.enrolled(t, "wanda", []byte("p"))
+		if _, err := d.WithdrawConsent(ctx, "tester", "wanda", PurposeVerify); err != nil {
+			t.Fatal(err)
+		}
+		if c := d.claim(t, "wanda", rules); c.Decision != interaction.NotEnrolled || c.Print != nil || c.Reason != "the consent was withdrawn" {
+			t.Errorf("withdrawn: %+v", c)
+		}
+		// Somebody who was never enrolled opts out, and is known by that alone.
+		if r, err := d.OptOut(ctx, "tester", "otto", "call"); r != nil || err != nil {
+			t.Errorf("opt-out of a person who is not enrolled: %v, %v", r, err)
+		}
+		if c := d.claim(t, "otto", rules); c.Decision != interaction.OptedOut {
+			t.Errorf("opted out: %+v", c)
+		}
+		if err := d.OptIn(ctx, "tester", "otto"); err != nil {
+			t.Error(err)
+		}
+		if c := d.claim(t, "otto", rules); c.Decision != interaction.NotEnrolled {
+			t.Errorf("after an opt-in: %+v", c)
+		}
+		d.clock.advance(time.Duration(11*31) * 24 * time.Hour)
+		texas := rules
+		texas.PrintUnusedMonths = 12
+		if c := d.claim(t, "anna", texas); c.Decision != "" {
+			t.Errorf("after 11 months: %+v", c)
+		}
+		d.clock.advance(time.Duration(2*31) * 24 * time.Hour)
+		if c := d.claim(t, "anna", texas); c.Decision != interaction.Expired || c.Print != nil {
+			t.Errorf("after 13 months in Texas: %+v", c)
+		}
+		if c := d.claim(t, "anna", rules); c.Decision != "" {
+			t.Errorf("after 13 months elsewhere: %+v", c)
+		}
+	})
+}
+
+func TestAttemptsDelayThenLockTheFactor(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *desk) {
+		ctx, rules := t.Context(), DefaultRules()
+		d.enrolled(t, "anna", []byte("print"))
+		try := func(dec interaction.Decision) store.Lockout {
+			t.Helper()
+			l, err := d.Attempt(ctx, "server", store.Attempt{SpeakerID: "anna", InteractionID: "c1", Decision: dec, Reasons: []string{}}, rules.Attempts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return l
+		}
+		for range 4 {
+			try(interaction.NotAuthenticated)
+		}
+		try(interaction.Inconclusive) // neither counts nor clears
+		if c := d.claim(t, "anna", rules); c.Decision != "" {
+			t.Errorf("after 4 failures: %+v", c)
+		}
+		if l := try(interaction.NotAuthenticated); l.Failures != 5 || l.BlockedUntil.Sub(l.AttemptAt) != 30*time.Second {
+			t.Errorf("after 5 failures: %+v, want a wait of 30 s", l)
+		}
+		if c := d.claim(t, "anna", rules); c.Decision != interaction.Locked || !strings.Contains(c.Reason, "waits until") {
+			t.Errorf("at once after 5 failures: %+v", c)
+		}
+		d.clock.advance(31 * time.Second)
+		if c := d.claim(t, "anna", rules); c.Decision != "" {
+			t.Errorf("after the wait: %+v", c)
+		}
+		if l := try(interaction.NotAuthenticated); l.BlockedUntil.Sub(l.AttemptAt) != time.Minute {
+			t.Errorf("the sixth: %+v, want a wait of 1 min", l)
+		}
+		if l := try(interaction.Authenticated); l.Failures != 0 || !l.BlockedUntil.IsZero() {
+			t.Errorf("after a success: %+v, want none", l)
+		}
+		for range 10 {
+			try(interaction.NotAuthenticated)
+		}
+		d.clock.advance(24 * time.Hour)
+		if c := d.claim(t, "anna", rules); c.Decision != interaction.Locked || !strings.Contains(c.Reason, "a person has to unlock") {
+			t.Errorf("after 10 failures, a day later: %+v", c)
+		}
+		if l := try(interaction.Authenticated); l.LockedAt.IsZero() {
+			t.Error("a success opened the lock")
+		}
+		if err := d.Unlock(ctx, "tester", "anna"); err != nil {
+			t.Error(err)
+		}
+		if c := d.claim(t, "anna", rules); c.Decision != "" {
+			t.Errorf("unlocked: %+v", c)
+		}
+		if a := d.audited(t, "anna"); !slices.Contains(a, "lock") || !slices.Contains(a, "unlock") {
+			t.Errorf("audit %v, want the lock and the unlock", a)
+		}
+		shadow, err := d.Attempt(ctx, "server", store.Attempt{SpeakerID: "anna", Decision: interaction.NotAuthenticated, Reasons: []string{}, Shadow: true}, rules.Attempts)
+		if err != nil || shadow.Failures != 0 {
+			t.Errorf("a shadow attempt counts: %+v, %v", shadow, err)
+		}
+	})
+}
+
+func TestLimitsNeverWaitLongerThanAnHour(t *testing.T) {
+	l, now := DefaultLimits(), store.Lockout{}
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	last := time.Duration(0)
+	for range 200 {
+		now = l.next(now, store.Attempt{Decision: interaction.NotAuthenticated, At: at})
+		wait := time.Duration(0)
+		if !now.BlockedUntil.IsZero() {
+			wait = now.BlockedUntil.Sub(at)
+		}
+		if wait < last || wait > time.Hour {
+			t.Fatalf("%d failures: wait of %s after one of %s", now.Failures, wait, last)
+		}
+		last = wait
+	}
+	if last != time.Hour || !now.LockedAt.Equal(at) {
+		t.Errorf("in the end a wait of %s, locked at %s", last, now.LockedAt)
+	}
+}
+
+func TestPassiveEnrolmentWaitsForApproval(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *desk) {
+		ctx, rules := t.Context(), DefaultRules()
+		rules.PassiveEnrolment = true
+		d.consented(t, "anna", "web")
+		e := Enrolment{Speaker: "anna", Passive: true, Model: tdnn, Print: []byte("heard"), Sources: 3}
+		v, err := d.Enrol(ctx, "server", e, rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := d.claim(t, "anna", rules); c.Decision != interaction.NotEnrolled {
+			t.Errorf("before approval: %+v", c)
+		}
+		if err := d.Approve(ctx, "lead", v.ID, rules); err != nil {
+			t.Fatal(err)
+		}
+		if c := d.claim(t, "anna", rules); string(c.Print) != "heard" {
+			t.Errorf("after approval: %+v", c)
+		}
+		if err := d.Approve(ctx, "lead", v.ID, rules); !errors.Is(err, ErrNotPermitted) {
+			t.Errorf("a second time: %v", err)
+		}
+		// A further one leaves the print in force as it is until it is approved in its turn.
+		e.Print = []byte("heard later")
+		if v, err = d.Enrol(ctx, "server", e, rules); err != nil {
+			t.Fatal(err)
+		}
+		if c := d.claim(t, "anna", rules); string(c.Print) != "heard" {
+			t.Errorf("while the second waits: %+v", c)
+		}
+		if err := d.Approve(ctx, "lead", v.ID, rules); err != nil {
+			t.Fatal(err)
+		}
+		if c := d.claim(t, "anna", rules); string(c.Print) != "heard later" {
+			t.Errorf("after the second: %+v", c)
+		}
+		if v, err = d.Enrol(ctx, "server", e, rules); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.WithdrawConsent(ctx, "tester", "anna", ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Approve(ctx, "lead", v.ID, rules); !errors.Is(err, ErrNoConsent) {
+			t.Errorf("after the consent was withdrawn: %v", err)
+		}
+		if err := d.Reject(ctx, "lead", v.ID); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWatchlistEntryNeedsItsApprover(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *desk) {
+		ctx := t.Context()
+		if err := d.SaveWatchlist(ctx, "admin", store.Watchlist{Name: "fraud", Purpose: "p", LegalBasis: "l", RetentionDays: 30, Approver: "lead"}); err != nil {
+			t.Fatal(err)
+		}
+		e := Enrolment{Speaker: "carl", Watchlist: "fraud", Model: tdnn, Print: []byte("voice of carl"), Sources: 1}
+		if _, err := d.Enrol(ctx, "analyst", e, DefaultRules()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.AddToWatchlist(ctx, "analyst", "fraud", "carl", "three cases"); err != nil {
+			t.Fatal(err)
+		}
+		found := func() (n int) {
+			t.Helper()
+			err := d.Gallery(ctx, "fraud", tdnn, func(v store.Voiceprint, print []byte) error {
+				if string(print) != "voice of carl" || v.SpeakerID != "carl" {
+					t.Errorf("%s: %q", v.SpeakerID, print)
+				}
+				n++
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if n := found(); n != 0 {
+			t.Errorf("%d searched before approval", n)
+		}
+		for _, by := range []string{"analyst", "somebody"} {
+			if err := d.ApproveEntry(ctx, by, "fraud", "carl"); !errors.Is(err, ErrNotPermitted) {
+				t.Errorf("approved by %s: %v", by, err)
+			}
+		}
+		if err := d.ApproveEntry(ctx, "lead", "fraud", "nobody"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("an entry that is not there: %v", err)
+		}
+		if err := d.ApproveEntry(ctx, "lead", "fraud", "carl"); err != nil {
+			t.Fatal(err)
+		}
+		if n := found(); n != 1 {
+			t.Errorf("%d searched after approval", n)
+		}
+		if c := d.claim(t, "carl", DefaultRules()); c.Decision != interaction.NotEnrolled {
+			t.Errorf("a print made for a watchlist verifies: %+v", c)
+		}
+		d.clock.advance(31 * 24 * time.Hour)
+		if n := found(); n != 0 {
+			t.Errorf("%d searched after the entry's retention", n)
+		}
+		if _, err := d.OptOut(ctx, "tester", "otto", "web"); err != nil {
+			t.Fatal(err)
+		}
+		e.Speaker = "otto"
+		if _, err := d.Enrol(ctx, "analyst", e, DefaultRules()); !errors.Is(err, ErrOptedOut) {
+			t.Errorf("an opted-out person for a watchlist: %v", err)
+		}
+		if _, err := d.AddToWatchlist(ctx, "analyst", "fraud", "otto", "x"); !errors.Is(err, ErrOptedOut) {
+			t.Errorf("an opted-out person on a watchlist: %v", err)
+		}
+		if s, err := d.Sweep(ctx, "server", func(string) int { return UnusedMonths }); err != nil || s.Deleted != 1 {
+			t.Errorf("%+v, %v, want carl deleted, whose entry expired", s, err)
+		}
+	})
+}
+
+func TestLegalHoldRefusesDeletionWithTheReason(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *desk) {
+		ctx := t.Context()
+		d.enrolled(t, "anna", []byte("print"))
+		h, err := d.Hold(ctx, "counsel", "anna", "case 4711")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Delete(ctx, "tester", "anna", "request"); !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), "case 4711") {
+			t.Errorf("%v, want ErrHeld and the reason", err)
+		}
+		if c := d.claim(t, "anna", DefaultRules()); string(c.Print) != "print" {
+			t.Errorf("the hold did not keep the print: %+v", c)
+		}
+		if a := d.audited(t, "anna"); a[len(a)-1] != "delete_refused" {
+			t.Errorf("audit %v", a)
+		}
+		d.clock.advance(5 * 366 * 24 * time.Hour)
+		if s, err := d.Sweep(ctx, "server", func(string) int { return UnusedMonths }); err != nil || s != (Swept{Held: 1}) {
+			t.Errorf("%+v, %v, want one held", s, err)
+		}
+		if err := d.Release(ctx, "counsel", h.ID); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := d.Sweep(ctx, "server", func(string) int { return UnusedMonths }); err != nil || s != (Swept{Deleted: 1}) {
+			t.Errorf("%+v, %v, want one deleted", s, err)
+		}
+	})
+}
+
+func TestSweepKeepsTheClockOfEachJurisdiction(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *desk) {
+		ctx := t.Context()
+		for speaker, j := range map[string]string{"texan": "US-TX", "other": "US-NY", "gone": ""} {
+			d.consented(t, speaker, "web")
+			e := Enrolment{Speaker: speaker, Jurisdiction: j, Model: tdnn, Print: []byte("p"), Sources: 1}
+			if _, err := d.Enrol(ctx, "tester", e, DefaultRules()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := d.WithdrawConsent(ctx, "tester", "gone", ""); err != nil {
+			t.Fatal(err)
+		}
+		months := func(j string) int {
+			if j == "US-TX" {
+				return 12
+			}
+			return UnusedMonths
+		}
+		d.clock.advance(366 * 24 * time.Hour)
+		if s, err := d.Sweep(ctx, "server", months); err != nil || s != (Swept{Deleted: 2}) {
+			t.Errorf("%+v, %v, want the Texan and the one who withdrew deleted", s, err)
+		}
+		if _, err := d.rows.Speaker(ctx, "other"); err != nil {
+			t.Errorf("the other: %v", err)
+		}
+	})
+}
+
+func TestRotation(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *desk) {
+		ctx := t.Context()
+		for _, s := range []string{"anna", "bert", "carl"} {
+			d.enrolled(t, s, []byte("print of "+s))
+		}
+		before, err := d.rows.PersonKey(ctx, "anna")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := d.Rotate(ctx, "admin", d.keys)
+		if n != 3 || err != nil {
+			t.Fatalf("%d wrapped anew, %v, want 3", n, err)
+		}
+		for _, s := range []string{"anna", "bert", "carl"} {
+			if c := d.claim(t, s, DefaultRules()); string(c.Print) != "print of "+s {
+				t.Errorf("%s after the rotation: %+v", s, c)
+			}
+		}
+		if _, err := d.keys.Unwrap(ctx, Subject{Tenant: "a", Speaker: "anna"}, before.Wrapped); !errors.Is(err, ErrUnknownKey) {
+			t.Errorf("the old wrapping: %v, want ErrUnknownKey", err)
+		}
+		if n, err := d.Resume(ctx, "admin", d.keys); n != 0 || err != nil {
+			t.Errorf("a rotation that is done: %d, %v", n, err)
+		}
+	})
+}
+
+func TestReceiptHoldsOnlyAsItIs(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *desk) {
+		ctx := t.Context()
+		d.enrolled(t, "anna", []byte("print"))
+		r, err := d.Delete(ctx, "tester", "anna", "request")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Destroyed["keys"] != 1 || r.Destroyed["voiceprints"] != 1 || r.Destroyed["consents"] != 1 || len(r.Beyond) == 0 || r.AuditSeq == 0 {
+			t.Errorf("%+v", r)
+		}
+		_, public, err := d.keys.Sign("a", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Verify(public); err != nil {
+			t.Error(err)
+		}
+		for name, change := range map[string]func(r *Receipt){
+			"count":     func(r *Receipt) { r.Destroyed = map[string]int64{"keys": 2} },
+			"pseudonym": func(r *Receipt) { r.Pseudonym = "x" },
+			"time":      func(r *Receipt) { r.DeletedAt = r.DeletedAt.Add(time.Second) },
+			"signature": func(r *Receipt) { r.Signature = "00" + r.Signature[2:] },
+			"no_hex":    func(r *Receipt) { r.Signature = "x" },
+			"key":       func(r *Receipt) { r.PublicKey = strings.Repeat("00", 32) },
+		} {
+			changed := *r
+			change(&changed)
+			if err := changed.Verify(public); !errors.Is(err, ErrReceipt) {
+				t.Errorf("%s changed: %v, want ErrReceipt", name, err)
+			}
+		}
+		_, other, err := d.keys.Sign("b", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Verify(other); !errors.Is(err, ErrReceipt) {
+			t.Errorf("the key of another tenant: %v", err)
+		}
+	})
+}
+
+// TestDeletionIsTrue looks for a deleted person's embedding, id and name in the bytes of the database's files, and tries to open a
+// copy of the database that was taken before.
+func TestDeletionIsTrue(t *testing.T) {
+	d := newDesk(t, filepath.Join(t.TempDir(), "timbre.db"))
+	ctx := t.Context()
+	r := rand.New(rand.NewPCG(1, 1))
+	embedding := make([]byte, 768)
+	for i := range embedding {
+		embedding[i] = byte(r.Uint32())
+	}
+	const id, name = "customer-ZQ-4711", "Name of customer-ZQ-4711"
+	for _, other := range []string{"bert", "carl"} {
+		d.enrolled(t, other, []byte("print of "+other))
+	}
+	d.enrolled(t, id, embedding)
+	if _, err := d.Attempt(ctx, "server", store.Attempt{SpeakerID: id, InteractionID: "c1", Decision: interaction.NotAuthenticated, Reasons: []string{"r"}}, DefaultLimits()); err != nil {
+		t.Fatal(err)
+	}
+	row, err := d.rows.VoiceprintsOf(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := row[0].Sealed
+	bytesOf := func() []byte {
+		var all []byte
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			b, err := os.ReadFile(d.dsn + suffix)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, b...)
+		}
+		return all
+	}
+	before := bytesOf()
+	if !bytes.Contains(before, []byte(id)) || !bytes.Contains(before, sealed[:64]) {
+		t.Fatal("what is there is not found: the search itself does not work")
+	}
+	if bytes.Contains(before, embedding[:16]) {
+		t.Error("the embedding lies open in the database")
+	}
+	// A copy, as a thief or a backup would have it.
+	if err := d.db.Scrub(ctx); err != nil { // into the one file
+		t.Fatal(err)
+	}
+	stolen := filepath.Join(t.TempDir(), "copy.db")
+	b, err := os.ReadFile(d.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(stolen, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Delete(ctx, "tester", id, "request"); err != nil {
+		t.Fatal(err)
+	}
+	after := bytesOf()
+	for what, x := range map[string][]byte{"id": []byte(id), "name": []byte(name), "embedding": embedding[:16], "embedding in hex": []byte(hex.EncodeToString(embedding[:16])), "sealed print": sealed[20:52], "consent": []byte("crm-" + id)} {
+		if bytes.Contains(after, x) {
+			t.Errorf("%s: still in the files of the database", what)
+		}
+	}
+	copied, err := store.Open(ctx, store.Options{DSN: stolen, Now: d.clock.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer copied.Close()
+	old := NewRegistry(copied.Tenant("a"), d.keys, d.clock.now)
+	if c, err := old.Claim(ctx, "bert", tdnn, DefaultRules()); err != nil || string(c.Print) != "print of bert" {
+		t.Errorf("somebody who was not deleted, in the copy: %+v, %v, want the print: a backup is good for the others", c, err)
+	}
+	rows, err := copied.Tenant("a").VoiceprintsOf(ctx, id)
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%d prints in the copy, %v, want the deleted person's", len(rows), err)
+	}
+	if _, err := old.open(ctx, &rows[0]); !errors.Is(err, ErrKeyDestroyed) {
+		t.Errorf("the deleted person's print in the copy: %v, want ErrKeyDestroyed", err)
+	}
+	keyFile, err := os.ReadFile(d.keys.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(keyFile, []byte(id)) {
+		t.Error("the key file names the person")
+	}
+}
+
+func TestWrongKeyFile(t *testing.T) {
+	d := newDesk(t, filepath.Join(t.TempDir(), "timbre.db"))
+	d.enrolled(t, "anna", []byte("print"))
+	_, other := newVault(t)
+	if _, err := NewRegistry(d.rows, other, d.clock.now).Claim(t.Context(), "anna", tdnn, DefaultRules()); !errors.Is(err, ErrUnknownKey) {
+		t.Errorf("%v, want ErrUnknownKey", err)
+	}
+}

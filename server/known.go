@@ -1,0 +1,158 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/timbre-voice/timbre/interaction/analysis"
+	permit "github.com/timbre-voice/timbre/interaction/policy"
+	"github.com/timbre-voice/timbre/server/api"
+	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/ingest"
+	"github.com/timbre-voice/timbre/server/live"
+	"github.com/timbre-voice/timbre/server/policy"
+	"github.com/timbre-voice/timbre/server/store"
+)
+
+// registry returns the registry of a tenant, whose keys are made with its first person.
+func (v *voices) registry(tenant string) (*identity.Registry, error) {
+	if _, err := v.keys.Present(tenant); errors.Is(err, identity.ErrUnknownKey) {
+		if err := v.keys.AddTenant(tenant); err != nil {
+			return nil, err
+		}
+	}
+	return identity.NewRegistry(v.store.Tenant(tenant), v.keys, v.now), nil
+}
+
+// rulesOf is what a resolved policy says of the registry's work.
+func rulesOf(r policy.Resolved) identity.Rules {
+	return identity.Rules{Attempts: r.Attempts, ReleaseRequired: r.Permit.ReleaseRequired, PassiveEnrolment: r.PassiveEnrolment, PrintUnusedMonths: r.PrintUnusedMonths}
+}
+
+// ruled returns the registry of a tenant with the rules for what comes by no call.
+func (v *voices) ruled(tenant string) (*identity.Registry, identity.Rules, error) {
+	r, err := v.policy.Resolve(policy.Call{Tenant: tenant})
+	if err != nil {
+		return nil, identity.Rules{}, err
+	}
+	reg, err := v.registry(tenant)
+	return reg, rulesOf(r), err
+}
+
+// refusal makes a registry's refusal one of the REST interface.
+func refusal(err error) error {
+	for _, kind := range []error{identity.ErrOptedOut, identity.ErrNoConsent, identity.ErrNotPermitted, identity.ErrHeld} {
+		if errors.Is(err, kind) {
+			return fmt.Errorf("%w: %w", api.ErrForbidden, err)
+		}
+	}
+	return fault(err)
+}
+
+// mayEnrol asks for leave to enrol. A reference that the ledger does not know is fresh: the site vouches for it, and it is to be
+// written into the ledger with the print.
+func (v *voices) mayEnrol(ctx context.Context, reg *identity.Registry, by string, e identity.Enrolment, rules identity.Rules) (fresh bool, err error) {
+	given, err := v.store.Tenant(reg.Tenant()).Consents(ctx, e.Speaker)
+	if err != nil {
+		return false, fault(err)
+	}
+	fresh = !slices.ContainsFunc(given, func(c store.Consent) bool { return c.Ref == e.ConsentRef && c.Purpose == identity.PurposeVerify })
+	out, err := reg.OptedOut(ctx, e.Speaker)
+	if err != nil {
+		return false, fault(err)
+	}
+	if fresh && !out && !rules.ReleaseRequired {
+		return true, nil
+	}
+	_, err = reg.MayEnrol(ctx, by, e, rules)
+	return false, refusal(err)
+}
+
+// searchable returns ErrForbidden where the policy permits no such search.
+func (v *voices) searchable(tenant, watchlist string) error {
+	r, err := v.policy.Resolve(policy.Call{Tenant: tenant})
+	if err != nil {
+		return err
+	}
+	kind := policy.SearchIdentification
+	if watchlist != "" {
+		kind = policy.SearchWatchlist
+	}
+	if _, ok := r.Search(kind, watchlist); !ok {
+		return fmt.Errorf("%w: policy %s permits no search of kind %s, list %q, want it under searches with purpose, legal_basis, retention_days and approver", api.ErrForbidden, r.Permit.Policy, kind, watchlist)
+	}
+	return nil
+}
+
+func (v *voices) OptOut(ctx context.Context, tenant, by, id, source string) error {
+	r, err := v.registry(tenant)
+	if err != nil {
+		return err
+	}
+	receipt, err := r.OptOut(ctx, by, id, source)
+	if errors.Is(err, store.ErrUnavailable) && receipt != nil { // the rows are gone; what is left is to rebuild the file
+		err = v.store.Scrub(ctx)
+	}
+	if v.known != nil {
+		v.known.Forget(tenant)
+	}
+	return fault(err)
+}
+
+func (v *voices) OptIn(ctx context.Context, tenant, by, id string) error {
+	r, err := v.registry(tenant)
+	if err != nil {
+		return err
+	}
+	return fault(r.OptIn(ctx, by, id))
+}
+
+// sweep deletes the persons of a tenant whose time is over.
+func (v *voices) sweep(ctx context.Context, tenant string) (identity.Swept, error) {
+	if _, err := v.keys.Present(tenant); errors.Is(err, identity.ErrUnknownKey) { // nobody was ever enrolled
+		return identity.Swept{}, nil
+	}
+	r, err := v.registry(tenant)
+	if err != nil {
+		return identity.Swept{}, err
+	}
+	n, err := r.Sweep(ctx, "server", func(jurisdiction string) int {
+		made, err := v.policy.Resolve(policy.Call{Tenant: tenant, Jurisdiction: jurisdiction})
+		if err != nil { // a jurisdiction that is none: the longest time
+			return identity.UnusedMonths
+		}
+		return made.PrintUnusedMonths
+	})
+	if n.Deleted > 0 && v.known != nil {
+		v.known.Forget(tenant)
+	}
+	return n, err
+}
+
+// callers is live.Voices.
+type callers struct{ voices *voices }
+
+var _ live.Voices = callers{}
+
+func (c callers) Voice(ctx context.Context, s ingest.Start, p permit.Permit) (analysis.Voice, error) {
+	v := c.voices
+	if v.known == nil {
+		return nil, nil
+	}
+	made, err := v.policy.Again(p.Policy, p.Jurisdiction)
+	if err != nil {
+		return nil, err
+	}
+	reg, err := v.registry(cmp.Or(s.Tenant, v.tenant))
+	if err != nil {
+		return nil, err
+	}
+	call, err := v.known.Call(ctx, reg, p, rulesOf(made))
+	if err != nil { // not a nil *caller.Call in an interface
+		return nil, err
+	}
+	return call, nil
+}
