@@ -39,6 +39,7 @@ var Allowed = map[string][]string{
 		"interaction/policy", "interaction/analysis", "server", "server/api", "server/identity", "server/ingest", "server/policy", "server/store", "internal/degrade"},
 	"internal/demo":    {"interaction"},
 	"internal/faults":  {},
+	"internal/load":    {"engine/audio", "interaction", "server/ingest"},
 	"internal/testkit": {},
 	"internal/degrade": {"engine/audio"},
 	"internal/layers":  {},
