@@ -10,7 +10,7 @@ FUZZTIME ?= 60s
 ROUNDS ?= 5
 DATA ?= ../shared/data
 
-.PHONY: help build demo test race twins lint bench eval-verification bench-peers golden generate fuzz bench-faults
+.PHONY: help build demo test race twins lint bench eval-verification bench-peers bench-faults golden generate fuzz eval-emotion eval-emotion-folds
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
@@ -70,6 +70,13 @@ fuzz: ## every fuzz target for FUZZTIME
 	@for p in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$p/*_test.go | cut -c6-); do \
 	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$p; done; done
+
+eval-emotion: build ## the shipped emotion model on what its training did not see; DATA=folder with emotion.csv
+	models/train/emotion/eval.sh $(or $(DATA),$(error DATA is not set, want the folder with emotion.csv))
+
+eval-emotion-folds: ## train and judge the emotion model anew for every fold; DATA=folder with emotion.csv
+	@scripts/setup train
+	models/train/emotion/run.sh $(or $(DATA),$(error DATA is not set, want the folder with emotion.csv)) folds
 
 bench-faults: ## kill -9, a full disk, lost database and broker, hostile clients, other tenants' keys on the real server: a table
 	@scripts/setup

@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 
 	"github.com/timbre-voice/timbre/engine/vad"
+	"github.com/timbre-voice/timbre/sentiment"
 )
 
 // TestShippedModels loads every model inside the program and hands it to the room that runs it.
@@ -32,8 +33,8 @@ func TestShippedModels(t *testing.T) {
 			if err := Verify(m.Name); err != nil {
 				t.Fatal(err)
 			}
-			if m.LicenceClass == NonCommercial {
-				t.Errorf("licence class %q: what works out of the box is free", m.LicenceClass)
+			if m.LicenceClass == NonCommercial && (m.Task != "emotion" || !strings.Contains(a.Card, "non-commercial")) {
+				t.Errorf("licence class %q: only emotion may be, and its card says so", m.LicenceClass)
 			}
 			for _, heading := range []string{"# " + m.Name, "## Training data", "## Results", "## Limits"} {
 				if !strings.Contains(a.Card, heading) {
@@ -55,6 +56,14 @@ func TestShippedModels(t *testing.T) {
 				}
 			case "speaker": // voiceprint loads it in its own tests: it imports this package
 				if err := m.Fits(Want{Task: "speaker", SampleRateHz: 8000, InputDims: 40, OutputDims: 192}); err != nil {
+					t.Error(err)
+				}
+			case "emotion":
+				if err := m.Fits(Want{Task: "emotion", SampleRateHz: sentiment.Rate, Features: sentiment.FeatureSet, InputDims: 2*sentiment.NumFunctionals + 1,
+					OutputDims: sentiment.NumClasses + 1}); err != nil {
+					t.Error(err)
+				}
+				if _, err := sentiment.LoadModel(a.Tensors); err != nil {
 					t.Error(err)
 				}
 			default:

@@ -121,3 +121,18 @@ func (s *statusWriter) WriteHeader(status int) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (s *statusWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// measure registers what is kept elsewhere.
+func (s *Server) measure(deliveries, jobs *events.JetQueue) {
+	m := s.metrics
+	m.gauge("timbre_calls_running", "Calls that run on this node.", func() float64 { return float64(len(s.hub.Running(""))) })
+	m.counter("timbre_events_published_total", "Live events handed to the broker.", func() float64 { return float64(s.bus.Stats().Published) })
+	m.counter("timbre_events_lost_total", "Live events that were dropped before the broker.", func() float64 { return float64(s.bus.Stats().LostOutgoing) })
+	m.counter("timbre_subscriber_events_lost_total", "Live events that slow subscribers lost.", func() float64 { return float64(s.bus.Stats().LostSubscriber) })
+	m.counter("timbre_rule_events_missed_total", "Live events that went past the rules.", func() float64 { return float64(s.watch.missed.Load()) })
+	m.gauge("timbre_events_waiting", "Live events that wait for the broker.", func() float64 { return float64(s.bus.Stats().Waiting) })
+	m.gauge("timbre_subscribers", "Sockets that listen to events.", func() float64 { return float64(s.bus.Stats().Subscribers) })
+	m.queue("webhooks", deliveries)
+	m.queue("uploads", jobs)
+	m.registry.MustRegister(dialects{s.ingest})
+}

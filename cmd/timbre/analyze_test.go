@@ -55,12 +55,20 @@ func TestAnalyzeMonoHasNoSidesUntilTold(t *testing.T) {
 	if r := told.Participants[0].Role; r != interaction.RoleCustomer {
 		t.Errorf("a mono call told to be the customer's has role %q", r)
 	}
-	for r, want := range map[*interaction.Interaction]interaction.Code{untold: interaction.CodeSidesNotSeparated, told: interaction.CodeNoModel} {
-		for _, what := range []string{"emotion", "voice"} {
+	for r, whats := range map[*interaction.Interaction][]string{untold: {"emotion", "voice"}, told: {"voice"}} {
+		want := interaction.CodeSidesNotSeparated
+		if r == told {
+			want = interaction.CodeNoModel
+		}
+		for _, what := range whats {
 			if !slices.ContainsFunc(r.NotComputed, func(n interaction.NotComputed) bool { return n.What == what && n.Code == want }) {
 				t.Errorf("a mono call of role %q: %s is not %s in %+v", r.Participants[0].Role, what, want, r.NotComputed)
 			}
 		}
+	}
+	scored := func(s interaction.Segment) bool { return s.Emotion != nil }
+	if slices.ContainsFunc(untold.Segments, scored) || !slices.ContainsFunc(told.Segments, scored) {
+		t.Error("emotion is not scored where, and only where, the channel is told to be the customer's")
 	}
 }
 
@@ -256,7 +264,7 @@ func TestAnalyzeBadInput(t *testing.T) {
 	wantExit(t, exitFailed, []string{"analyze", "--agent-channel", "2", stereo}, stereo, "channel 2, want 0 to 1")
 	wantExit(t, exitFailed, []string{"features", "--channel", "2", stereo}, stereo, "channel 2, want 0 to 1")
 	wantExit(t, exitFailed, []string{"analyze", "-o", filepath.Join(stereo, "x"), stereo}, "want a folder to write into")
-	wantExit(t, exitFailed, []string{"models", "info", "vad-gru-v99"}, "vad-gru-v99", "want one of "+vadModel)
+	wantExit(t, exitFailed, []string{"models", "info", "vad-gru-v99"}, "vad-gru-v99", "want one of ", vadModel)
 }
 
 // TestAnalyzeTolerates takes what is damaged but can still be read: a record, with a word on what is wrong.

@@ -186,7 +186,7 @@ func TestEnrolRefuses(t *testing.T) {
 		{"stereo_without_channel", exitUsage, []string{"--speaker", "a", "--consent", "c", clip(t, "mulaw_stereo_8k.wav")}, []string{"has 2 channels, want --channel 0 to 1"}},
 		{"existing_without_batch", exitUsage, []string{"--speaker", "a", "--consent", "c", "--existing", "skip", voice}, []string{"want --replace"}},
 		{"batch_and_files", exitUsage, []string{"--batch", "x.csv", voice}, []string{"want none beside --batch"}},
-		{"too_little_speech", exitFailed, []string{"--speaker", "a", "--consent", "c", voice}, []string{"3.4 s of usable net speech", "want at least 20.0 s"}},
+		{"too_little_speech", exitFailed, []string{"--speaker", "a", "--consent", "c", voice}, []string{"3.6 s of usable net speech", "want at least 20.0 s"}},
 		{"silence", exitFailed, []string{"--speaker", "a", "--consent", "c", clip(t, "silent_8k.wav")}, []string{"no_speech"}},
 		{"missing_file", exitFailed, []string{"--speaker", "a", "--consent", "c", "no-such.wav"}, []string{"no-such.wav: no such file"}},
 		{"duplicates_without_calibration", exitFailed, []string{"--speaker", "a", "--consent", "c", "--min-speech", "2", "--check-duplicates", voice}, []string{"model has no calibration"}},

@@ -17,7 +17,7 @@ func (a *app) evalCommand() *cobra.Command {
 		RunE:  needsCommand,
 	}
 	cmd.SuggestionsMinimumDistance = 2
-	cmd.AddCommand(a.evalVerificationCommand(), a.evalIdentificationCommand())
+	cmd.AddCommand(a.evalVerificationCommand(), a.evalIdentificationCommand(), a.evalEmotionCommand())
 	return cmd
 }
 

@@ -123,9 +123,11 @@ func TestServe(t *testing.T) {
 func TestServeKeys(t *testing.T) {
 	dir := t.TempDir()
 	flags := []string{"--data-dir", dir}
-	wantExit(t, exitFailed, append([]string{"serve", "--addr", "0.0.0.0:0"}, flags...), "no API key in force", "timbre serve keys add")
+	beyond := append([]string{"--addr", "0.0.0.0:0", "--accept-model-license"}, flags...)
+	wantExit(t, exitFailed, append([]string{"serve", "--addr", "0.0.0.0:0"}, flags...), "emotion-mlp-v1", "--accept-model-license")
+	wantExit(t, exitFailed, append([]string{"serve"}, beyond...), "no API key in force", "timbre serve keys add")
 	key := strings.TrimSpace(wantExit(t, exitDone, append([]string{"serve", "keys", "add", "--name", "first", "--scope", "read,ingest"}, flags...)))
-	url, stop := serving(t, append([]string{"--addr", "0.0.0.0:0"}, flags...)...)
+	url, stop := serving(t, beyond...)
 	url = "http://127.0.0.1" + url[strings.LastIndexByte(url, ':'):]
 	get(t, url+"/v1/calls", "", 401)
 	get(t, url+"/v1/calls", key, 200)
@@ -140,7 +142,7 @@ func TestServeKeys(t *testing.T) {
 	}
 	wantExit(t, exitDone, append([]string{"serve", "keys", "revoke", k.ID}, flags...))
 	wantExit(t, exitFailed, append([]string{"serve", "keys", "revoke", k.ID}, flags...), "not found")
-	wantExit(t, exitFailed, append([]string{"serve", "--addr", "0.0.0.0:0"}, flags...), "no API key in force")
+	wantExit(t, exitFailed, append([]string{"serve"}, beyond...), "no API key in force")
 }
 
 func TestServeConfiguration(t *testing.T) {

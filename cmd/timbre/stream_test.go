@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -44,7 +45,7 @@ func liveServer(t *testing.T) (url string, records kept) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := ingest.New(ingest.Options{Calls: hub, Open: true, Log: quiet})
+	handler, err := ingest.New(ingest.Options{Calls: hub, Open: true, Log: quiet, Limits: ingest.Limits{QuietGap: time.Hour}}) // a busy machine is no gap
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func TestStreamPrintsResults(t *testing.T) {
 		if e["seq"] != float64(i+1) || e["call_id"] != r.Contact.ID {
 			t.Errorf("event %d: %v", i, e)
 		}
-		if e["type"] == "segment" {
+		if e["type"] == "segment" && e["is_final"] != false {
 			segments++
 		}
 	}
@@ -155,7 +156,7 @@ func TestStreamedSidesAreOneCall(t *testing.T) {
 	}
 }
 
-// TestManyStreamsAtOnce streams the same call many times at once and holds that each has the record of the call.
+// TestManyStreamsAtOnce streams the same call many times at once, at the pace of a call, and holds that each has the record of the call.
 func TestManyStreamsAtOnce(t *testing.T) {
 	url, records := liveServer(t)
 	const n = 50
@@ -163,13 +164,13 @@ func TestManyStreamsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	customer, agent = customer[:4*streamRate], agent[:4*streamRate]
+	customer, agent = customer[:3*streamRate], agent[:3*streamRate]
 	dialects := []string{"twilio", "telnyx", "audiohook", "freeswitch"}
 	errs := make(chan error, n)
 	for i := range n {
 		go func() {
 			d := dialects[i%len(dialects)]
-			errs <- ingest.Play(t.Context(), ingest.PlayOptions{URL: url + "/v1/ingest/" + d, Dialect: d, Rate: streamRate, Customer: customer, Agent: agent})
+			errs <- ingest.Play(t.Context(), ingest.PlayOptions{URL: url + "/v1/ingest/" + d, Dialect: d, Rate: streamRate, Customer: customer, Agent: agent, Speed: 1})
 		}()
 	}
 	var first *interaction.Conversation

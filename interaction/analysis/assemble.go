@@ -45,6 +45,7 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 			r.Contact.Media.LostMs += g.EndMs - g.StartMs
 		}
 		floor, known := c.noiseFloor()
+		first := len(r.Segments)
 		for _, seg := range c.segments {
 			seg.record.SNRdB = snrOver(seg.power, floor, known)
 			seg.record.ParticipantID = s.participantID(c, legs, seg.record.StartMs)
@@ -55,6 +56,7 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 			r.Sounds = append(r.Sounds, snd.record)
 		}
 		r.Sounds = append(r.Sounds, c.toldDigits(ms(total))...)
+		r.NotComputed = append(r.NotComputed, s.emotions(c, r.Segments[first:])...)
 		r.NotComputed = append(r.NotComputed, s.absent(c)...)
 		t := c.track()
 		t.Hold = t.Hold.Union(s.holds(total))
@@ -66,6 +68,9 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 	slices.SortStableFunc(r.Sounds, func(a, b interaction.Sound) int {
 		return cmp.Or(cmp.Compare(a.StartMs, b.StartMs), cmp.Compare(a.Channel, b.Channel))
 	})
+	if scoresEmotion(r.Segments) {
+		r.Governance.Models = append(r.Governance.Models, s.engine.emotionModel)
+	}
 	conversation, absent := conversation(tracks, Rate, total, separated)
 	conversation.Legs = s.legMetrics(tracks, legs, total, separated)
 	r.Conversation = &conversation
@@ -106,13 +111,6 @@ func (s *Session) absent(c *channel) []interaction.NotComputed {
 		}
 		out = append(out, entry("segments", interaction.CodeNoSpeech, "no speech was found; "+level))
 	}
-	call := s.policyCall(c)
-	emotion := s.opts.Permit.Emotion(call)
-	if emotion == "" {
-		emotion = interaction.CodeNoModel
-	}
-	out = append(out, entry("emotion", emotion, ""), entry("affect", emotion, ""))
-
 	if code, detail := s.voiceAbsence(c); code != "" {
 		out = append(out, entry("voice", code, detail))
 	}

@@ -33,6 +33,7 @@ type channel struct {
 	prosody   *prosody
 	loudness  *engine.Loudness // of the speech
 	affect    *liveAffect      // nil: not the customer's channel
+	emotion   *emotionLane     // nil: no model is loaded
 
 	received int64 // samples that came in, gaps included, at rate
 	scratch  []float32
@@ -85,6 +86,9 @@ func newChannel(s *Session, index int, who Channel) (*channel, error) {
 	if who.Role == interaction.RoleCustomer {
 		c.affect = newLiveAffect(o.affect())
 	}
+	if c.emotion, err = e.newEmotionLane(o.Permit); err != nil {
+		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
+	}
 	if c.loudness, err = engine.NewLoudness(Rate); err != nil {
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
 	}
@@ -134,6 +138,7 @@ func (c *channel) advance(x []float32) {
 	c.history.add(x)
 	c.levels.add(x)
 	c.detector.Write(x, c.hear)
+	c.followSpeech()
 	from := c.history.end() - lookback
 	if c.open >= 0 {
 		from = min(from, c.open-Rate)
@@ -164,7 +169,7 @@ func (c *channel) addSegment(v timeline.Interval) {
 	if v.Empty() {
 		return
 	}
-	id := fmt.Sprintf("%d-%04d", c.index, len(c.segments)+1)
+	id := segmentID(c.index, len(c.segments))
 	s := segment{Interval: v, power: meanSquare(x), record: interaction.Segment{
 		ID:      id,
 		Channel: c.index,
@@ -182,10 +187,14 @@ func (c *channel) addSegment(v timeline.Interval) {
 	c.segments = append(c.segments, s)
 	live, prosody := s.record, *s.record.Prosody
 	live.Prosody, live.SNRdB = &prosody, c.snr(s.power)
+	live.Emotion = c.readEmotion(v, x, live.SNRdB)
 	live.ParticipantID = c.session.participantID(c, c.session.keptLegs(), live.StartMs)
 	c.emit(Event{Kind: EventSegment, Channel: c.index, AtMs: live.EndMs, Segment: &live})
 	c.follow(&live)
 }
+
+// segmentID names segment i, from 0, of a channel.
+func segmentID(channel, i int) string { return fmt.Sprintf("%d-%04d", channel, i+1) }
 
 func (c *channel) addSound(e vad.Event) {
 	s := sound{Interval: e.Interval, record: interaction.Sound{

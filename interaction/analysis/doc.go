@@ -23,6 +23,8 @@
 //
 // The permit is asked before any stage that could be forbidden; what it refuses is never called, and not_computed says why.
 //
+// How segments are read for what they express, and when, stands in emotion.go.
+//
 // The definitions of the conversation metrics are in conversation.go, those of the course of the emotion in affect.go and of its
 // alerts in affect_experience.go.
 package analysis

@@ -89,6 +89,7 @@ const (
 	EventSpeechStarted EventKind = "speech_started" // AtMs is where the speech began, Channel whose it is
 	EventSegment       EventKind = "segment"        // Segment is complete, its noise-dependent values are those known so far
 	EventSoundStarted  EventKind = "sound_started"  // Sound as far as it has come; its start may still move
+	EventProvisional   EventKind = "provisional"    // Segment is still being spoken: Emotion is that of the speech so far
 	EventSound         EventKind = "sound"          // Sound is complete
 	EventAffect        EventKind = "affect"         // Affect is the customer's level after a scored segment, from what was heard so far
 	EventVoice         EventKind = "voice"          // Voice is what is known of the customer's voice now, sharper than before

@@ -203,10 +203,10 @@ func TestPermitDecidesBeforeAnyModel(t *testing.T) {
 		emotion, voice interaction.Code
 	}{
 		{"agent", policy.Default(), twoSides(), 0, interaction.CodePolicy, interaction.CodePolicy},
-		{"customer", policy.Default(), twoSides(), 1, interaction.CodeNoModel, interaction.CodeNoModel},
+		{"customer", policy.Default(), twoSides(), 1, "", interaction.CodeNoModel},
 		{"customer_forbidden", forbid, twoSides(), 1, interaction.CodePolicy, interaction.CodePolicy},
 		{"mono", policy.Default(), lone, 0, interaction.CodeSidesNotSeparated, interaction.CodeSidesNotSeparated},
-		{"mono_of_one_customer", policy.Default(), customer, 0, interaction.CodeNoModel, interaction.CodeNoModel},
+		{"mono_of_one_customer", policy.Default(), customer, 0, "", interaction.CodeNoModel},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := options(format.Rate, c.channels)
@@ -231,10 +231,15 @@ func TestPermitDecidesBeforeAnyModel(t *testing.T) {
 			if got := codeOf(r, "voice", c.channel); got != c.voice {
 				t.Errorf("voice: %q, want %q", got, c.voice)
 			}
+			scored := false
 			for _, s := range r.Segments {
-				if s.Emotion != nil {
+				scored = scored || s.Emotion != nil && s.Channel == c.channel
+				if s.Emotion != nil && !(c.permit.CustomerEmotion && c.channels[s.Channel].Role == interaction.RoleCustomer) {
 					t.Errorf("segment %s has an emotion", s.ID)
 				}
+			}
+			if scored != (c.emotion == "") {
+				t.Errorf("emotion is scored: %t, with the code %q", scored, c.emotion)
 			}
 		})
 	}

@@ -16,10 +16,12 @@ var Allowed = map[string][]string{
 	"models":               {"engine/nn"},
 	"voiceprint/eval":      {},
 	"voiceprint":           {"engine", "engine/audio", "engine/nn", "engine/timeline", "engine/vad", "models", "voiceprint/eval"},
+	"sentiment":            {"engine", "engine/nn", "engine/timeline"},
+	"sentiment/eval":       {"engine", "engine/timeline", "engine/vad", "sentiment"},
 	"interaction":          {},
 	"interaction/policy":   {"interaction"},
 	"interaction/csat":     {"interaction"},
-	"interaction/analysis": {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "interaction", "interaction/csat", "interaction/policy"},
+	"interaction/analysis": {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "sentiment", "interaction", "interaction/csat", "interaction/policy"},
 	"server/api":           {"interaction"},
 	"server/caller":        {"engine/vad", "voiceprint", "interaction", "interaction/policy", "interaction/analysis", "server/identity", "server/store"},
 	"server/events":        {"interaction"},
@@ -31,8 +33,9 @@ var Allowed = map[string][]string{
 	"server/store":         {"interaction"},
 	"server": {"engine/audio", "engine/vad", "voiceprint", "interaction", "interaction/policy", "interaction/analysis", "server/api", "server/caller", "server/events",
 		"server/events/rules", "server/identity", "server/ingest", "server/live", "server/policy", "server/store"},
-	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
-	"cmd/timbre": {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "interaction", "interaction/csat",
+	"models/train/vad/steps":   {"engine", "engine/nn", "engine/vad"},
+	"models/train/emotion/lld": {"engine", "engine/vad", "models", "sentiment", "sentiment/eval"},
+	"cmd/timbre": {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "sentiment", "sentiment/eval", "interaction", "interaction/csat",
 		"interaction/policy", "interaction/analysis", "server", "server/api", "server/identity", "server/ingest", "server/policy", "server/store", "internal/degrade"},
 	"internal/demo":    {"interaction"},
 	"internal/faults":  {},
@@ -43,4 +46,5 @@ var Allowed = map[string][]string{
 
 // Pure lists the packages that are slices in, slices out: no files, no network, no logging, no clock and no goroutines, so
 // that whoever calls them decides about all of these.
-var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy", "server/events/rules", "voiceprint", "interaction/csat", "internal/degrade"}
+var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy", "server/events/rules", "voiceprint", "sentiment", "sentiment/eval",
+	"interaction/csat", "internal/degrade"}

@@ -122,7 +122,7 @@ func (a *asterisk) start(ctx context.Context, m *asteriskMessage) error {
 	if err := a.s.open(ctx, start); err != nil {
 		return err
 	}
-	a.demux, err = newDemux(a.s.call, encoding, rate, 1, true, a.s.count)
+	a.demux, err = newDemux(a.s.call, encoding, rate, 1, a.s.h.limits.QuietGap, a.s.count)
 	return err
 }
 
@@ -160,4 +160,12 @@ func (s *stream) lone(start *Start, fallbackID string) ([]Track, error) {
 	}
 	t.Separated = t.Role == interaction.RoleCustomer || t.Role == interaction.RoleAgent
 	return []Track{t}, nil
+}
+
+// finish gives on what is held.
+func (a *asterisk) finish(ctx context.Context) error {
+	if a.demux == nil {
+		return nil
+	}
+	return a.demux.flush(ctx, a.s.h.now())
 }

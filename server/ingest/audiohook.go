@@ -274,7 +274,7 @@ func (a *audioHook) openCall(ctx context.Context, session string, p *hookOpen, m
 		return err
 	}
 	var err error
-	a.demux, err = newDemux(a.s.call, encoding, media.Rate, len(media.Channels), false, a.s.count)
+	a.demux, err = newDemux(a.s.call, encoding, media.Rate, len(media.Channels), 0, a.s.count)
 	return err
 }
 

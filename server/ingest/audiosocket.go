@@ -130,7 +130,7 @@ func (a *audioSocket) audio(ctx context.Context, kind byte, payload []byte) erro
 		if err := a.s.open(ctx, start); err != nil {
 			return err
 		}
-		if a.demux, err = newDemux(a.s.call, start.Encoding, start.Rate, 1, true, a.s.count); err != nil {
+		if a.demux, err = newDemux(a.s.call, start.Encoding, start.Rate, 1, a.s.h.limits.QuietGap, a.s.count); err != nil {
 			return err
 		}
 		a.kind = kind
@@ -234,3 +234,11 @@ func (p *socketPeer) writeBinary([]byte) error {
 
 // result is none: there is no way to tell one.
 func (a *audioSocket) result(interaction.Event) ([]byte, error) { return nil, nil }
+
+// finish gives on what is held.
+func (a *audioSocket) finish(ctx context.Context) error {
+	if a.demux == nil {
+		return nil
+	}
+	return a.demux.flush(ctx, a.s.h.now())
+}

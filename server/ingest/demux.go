@@ -10,9 +10,10 @@ import (
 const (
 	maxStreamChannels = 8
 
-	// quietGap is how long a stream without timestamps must have been silent for the time to count as missing. Shorter waits are
-	// the network's, and the audio comes after.
-	quietGap = time.Second
+	// settle is for how long audio is held after such a wait, until it shows whether what was waited for comes after all, and
+	// settleBytes how much of it.
+	settle      = 300 * time.Millisecond
+	settleBytes = 1 << 20
 )
 
 // demux deals a stream of interleaved audio without timestamps to its tracks. Messages may be cut anywhere, inside a sample too.
@@ -24,14 +25,17 @@ type demux struct {
 	rest     []byte // of a unit that was cut
 	flat     []float32
 	split    [][]float32
+	g722     bool  // a byte is two samples
 	pos      int64 // samples per track given on
 	count    *counters
 
-	paced   bool      // the sender keeps real time, so that time without audio is a gap
-	started time.Time // of the first message
+	quiet   time.Duration // the sender keeps real time, so that so long without audio is a gap; 0: it does not
+	started time.Time     // of the first message
+	resumed time.Time     // of the first message after a long wait, while it is not decided whether that was a gap
+	held    []byte        // what came since
 }
 
-func newDemux(call Call, encoding string, rate, channels int, paced bool, count *counters) (*demux, error) {
+func newDemux(call Call, encoding string, rate, channels int, quiet time.Duration, count *counters) (*demux, error) {
 	if channels < 1 || channels > maxStreamChannels {
 		return nil, badRequest("channels: %d, want 1 to %d", channels, maxStreamChannels)
 	}
@@ -39,7 +43,11 @@ func newDemux(call Call, encoding string, rate, channels int, paced bool, count 
 	if err != nil {
 		return nil, unsupported("%s", err)
 	}
-	d := &demux{call: call, dec: dec, channels: channels, unit: channels, paced: paced, count: count, split: make([][]float32, channels)}
+	d := &demux{call: call, dec: dec, channels: channels, unit: channels, quiet: quiet, count: count, split: make([][]float32, channels)}
+	d.g722 = encoding == "g722"
+	if encoding == "opus" {
+		d.quiet = 0 // packets cannot be held as one piece
+	}
 	switch encoding {
 	case "pcm_s16le", "pcm_s16be":
 		d.unit = 2 * channels
@@ -56,12 +64,48 @@ func (d *demux) push(ctx context.Context, data []byte, waited time.Duration, now
 	if d.started.IsZero() {
 		d.started = now
 		data = skipWAVHeader(data)
-	} else if d.paced && waited > quietGap {
-		behind := now.Sub(d.started).Milliseconds()*int64(d.dec.Rate())/1000 - d.pos
-		if err := d.skip(ctx, min(behind, waited.Milliseconds()*int64(d.dec.Rate())/1000)); err != nil {
+	} else if d.quiet > 0 && waited > d.quiet && d.resumed.IsZero() {
+		d.resumed = now
+	}
+	if !d.resumed.IsZero() {
+		d.held = append(d.held, data...)
+		if now.Sub(d.resumed) < settle && len(d.held) < settleBytes {
+			return nil
+		}
+		return d.flush(ctx, now)
+	}
+	return d.give(ctx, data)
+}
+
+// flush decides whether the wait was a gap, which it was when the stream is still behind its clock, and gives on what is held.
+func (d *demux) flush(ctx context.Context, now time.Time) error {
+	if d.resumed.IsZero() {
+		return nil
+	}
+	rate := int64(d.dec.Rate())
+	held := int64(len(d.held)) * rate / d.bytesPerSecond()
+	behind := now.Sub(d.started).Milliseconds()*rate/1000 - d.pos - held
+	d.resumed = time.Time{}
+	if behind*1000 > d.quiet.Milliseconds()*rate {
+		if err := d.skip(ctx, behind); err != nil {
 			return err
 		}
 	}
+	data := d.held
+	d.held = d.held[:0]
+	return d.give(ctx, data)
+}
+
+// bytesPerSecond is what a second of every track takes.
+func (d *demux) bytesPerSecond() int64 {
+	if d.g722 {
+		return int64(d.dec.Rate()) / 2
+	}
+	return int64(d.unit * d.dec.Rate())
+}
+
+// give decodes data and deals it to the tracks.
+func (d *demux) give(ctx context.Context, data []byte) error {
 	if len(d.rest) > 0 || len(data)%d.unit != 0 {
 		d.rest = append(d.rest, data...)
 		whole := len(d.rest) - len(d.rest)%d.unit

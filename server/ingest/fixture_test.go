@@ -113,7 +113,7 @@ func runFixture(t *testing.T, dialect string, script []byte) []byte {
 			fmt.Fprintf(&out, "server says text=%v %s\n", text, data)
 		}
 	}
-	for s.h.counters[dialect].open.Load() > 0 {
+	for n := s.h.counters[dialect]; n.accepted.Load() == 0 || n.open.Load() > 0; {
 		runtime.Gosched()
 	}
 	for _, call := range s.calls.calls {

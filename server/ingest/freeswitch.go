@@ -126,7 +126,7 @@ func (f *forked) start(ctx context.Context, metadata []byte) error {
 	if err := f.s.open(ctx, start); err != nil {
 		return err
 	}
-	if f.demux, err = newDemux(f.s.call, start.Encoding, start.Rate, len(tracks), true, f.s.count); err != nil {
+	if f.demux, err = newDemux(f.s.call, start.Encoding, start.Rate, len(tracks), f.s.h.limits.QuietGap, f.s.count); err != nil {
 		return err
 	}
 	if f.s.ep.Results {
@@ -164,4 +164,12 @@ func (f *forked) refuse(r *refusal) {
 		return
 	}
 	f.s.writeJSON(f.s.errorEvent(r))
+}
+
+// finish gives on what is held.
+func (f *forked) finish(ctx context.Context) error {
+	if f.demux == nil {
+		return nil
+	}
+	return f.demux.flush(ctx, f.s.h.now())
 }

@@ -158,7 +158,7 @@ func (s *stream) openFlat(ctx context.Context, m genericMessage, q url.Values) (
 	if err := s.open(ctx, start); err != nil {
 		return nil, Start{}, err
 	}
-	d, err := newDemux(s.call, encoding, start.Rate, int(channels), false, s.count)
+	d, err := newDemux(s.call, encoding, start.Rate, int(channels), 0, s.count)
 	return d, start, err
 }
 

@@ -179,7 +179,7 @@ func TestDemuxDoesNotDependOnCuts(t *testing.T) {
 				}
 				for range 20 {
 					call := newFakeCall(channels)
-					d, err := newDemux(call, encoding, 8000, channels, false, &counters{})
+					d, err := newDemux(call, encoding, 8000, channels, 0, &counters{})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -207,21 +207,30 @@ func TestSilenceThatIsNotSentIsAGap(t *testing.T) {
 		at, waited time.Duration
 	}
 	ms := time.Millisecond
+	after := func(at time.Duration, n int) (out []message) { // n messages more, at the pace of a call
+		for range n {
+			at += 20 * ms
+			out = append(out, message{at, 20 * ms})
+		}
+		return out
+	}
 	for _, c := range []struct {
 		name     string
-		paced    bool
+		quiet    time.Duration
 		messages []message
 		want     string
 	}{
-		{"comfort_noise", true, []message{{0, 0}, {20 * ms, 20 * ms}, {3040 * ms, 3020 * ms}}, "write 0: 320 samples; skip 0: 24000 samples lost; write 0: 160 samples"},
-		{"a_slow_network", true, []message{{0, 0}, {900 * ms, 900 * ms}, {901 * ms, 0}}, "write 0: 480 samples"},
-		{"we_were_slow", true, []message{{0, 0}, {5000 * ms, 0}, {5001 * ms, 0}}, "write 0: 480 samples"},
-		{"not_paced", false, []message{{0, 0}, {5000 * ms, 5000 * ms}}, "write 0: 320 samples"},
-		{"faster_than_real_time", true, []message{{0, 0}, {1 * ms, 1 * ms}, {2 * ms, 1 * ms}}, "write 0: 480 samples"},
+		{"comfort_noise", time.Second, append([]message{{0, 0}, {20 * ms, 20 * ms}, {3040 * ms, 3020 * ms}}, after(3040*ms, 15)...), "write 0: 320 samples; skip 0: 23840 samples lost; write 0: 2560 samples"},
+		{"the_end_comes_soon_after", time.Second, []message{{0, 0}, {20 * ms, 20 * ms}, {3040 * ms, 3020 * ms}}, "write 0: 320 samples; skip 0: 23840 samples lost; write 0: 160 samples"},
+		{"what_was_waited_for_comes_after", time.Second, append([]message{{0, 0}, {1500 * ms, 1500 * ms}}, slices.Repeat([]message{{1501 * ms, 0}}, 74)...), "write 0: 12160 samples"},
+		{"a_slow_network", time.Second, []message{{0, 0}, {900 * ms, 900 * ms}, {901 * ms, 0}}, "write 0: 480 samples"},
+		{"we_were_slow", time.Second, []message{{0, 0}, {5000 * ms, 0}, {5001 * ms, 0}}, "write 0: 480 samples"},
+		{"not_paced", 0, []message{{0, 0}, {5000 * ms, 5000 * ms}}, "write 0: 320 samples"},
+		{"faster_than_real_time", time.Second, []message{{0, 0}, {1 * ms, 1 * ms}, {2 * ms, 1 * ms}}, "write 0: 480 samples"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			call := newFakeCall(1)
-			d, err := newDemux(call, "mulaw", 8000, 1, c.paced, &counters{})
+			d, err := newDemux(call, "mulaw", 8000, 1, c.quiet, &counters{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -229,6 +238,9 @@ func TestSilenceThatIsNotSentIsAGap(t *testing.T) {
 				if err := d.push(t.Context(), make([]byte, 160), m.waited, fixtureNow.Add(m.at)); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if err := d.flush(t.Context(), fixtureNow.Add(c.messages[len(c.messages)-1].at)); err != nil {
+				t.Fatal(err)
 			}
 			if got := strings.Join(call.notes(), "; "); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)

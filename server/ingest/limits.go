@@ -16,6 +16,7 @@ type Limits struct {
 	StartTimeout time.Duration // from the handshake to the start of the audio; default 30 s
 	IdleTimeout  time.Duration // without a frame or a pong; default 60 s
 	QuietTimeout time.Duration // without a message, pongs not counted; default 15 min
+	QuietGap     time.Duration // without audio, after which a stream without timestamps is taken to miss some; default 1 s
 	MaxDuration  time.Duration // of one connection; default 12 h
 	PingEvery    time.Duration // default 20 s
 	CloseGrace   time.Duration // in which the platform should close after its last word; default 5 s
@@ -45,6 +46,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.StartTimeout, 30*time.Second)
 	set(&l.IdleTimeout, time.Minute)
 	set(&l.QuietTimeout, 15*time.Minute)
+	set(&l.QuietGap, time.Second)
 	set(&l.MaxDuration, 12*time.Hour)
 	set(&l.PingEvery, 20*time.Second)
 	set(&l.CloseGrace, 5*time.Second)

@@ -106,7 +106,7 @@ func (l *listen) result(e interaction.Event) ([]byte, error) {
 	switch {
 	case e.Type == interaction.EventSpeechStarted && e.Channel != nil && e.StartMs != nil:
 		m = listenMessage{Type: "SpeechStarted", Channel: []int{*e.Channel, l.tracks}, Timestamp: seconds(*e.StartMs)}
-	case e.Type == interaction.EventSegment && e.Segment != nil:
+	case e.Type == interaction.EventSegment && e.Segment != nil && (e.IsFinal == nil || *e.IsFinal):
 		seg := e.Segment
 		m = listenMessage{Type: "Results", ChannelIndex: []int{seg.Channel, l.tracks}, Start: seconds(seg.StartMs),
 			Duration: seconds(seg.EndMs - seg.StartMs), IsFinal: &yes, SpeechFinal: &yes, Timbre: &e,

@@ -147,7 +147,7 @@ func (v *vonage) start(ctx context.Context, contentType string, data []byte) err
 	if err := v.s.open(ctx, start); err != nil {
 		return err
 	}
-	v.demux, err = newDemux(v.s.call, start.Encoding, rate, 1, true, v.s.count)
+	v.demux, err = newDemux(v.s.call, start.Encoding, rate, 1, v.s.h.limits.QuietGap, v.s.count)
 	return err
 }
 
@@ -156,4 +156,12 @@ func (v *vonage) binary(ctx context.Context, data []byte) error {
 		return badRequest("audio before websocket:connected")
 	}
 	return v.demux.push(ctx, data, v.s.waited, v.s.h.now())
+}
+
+// finish gives on what is held.
+func (v *vonage) finish(ctx context.Context) error {
+	if v.demux == nil {
+		return nil
+	}
+	return v.demux.flush(ctx, v.s.h.now())
 }

@@ -34,7 +34,8 @@ type call struct {
 	endpoint   string
 	rate       int
 	started    time.Time
-	session    *analysis.Session
+	session    *analysis.Session // set before begun is
+	begun      atomic.Bool
 	log        *slog.Logger
 	done       chan struct{} // closed when the call is over and its record saved
 	hurry      chan struct{} // closed when nobody waits for lost streams any more
@@ -68,7 +69,8 @@ type channel struct {
 	lost  bool         // and not in order
 }
 
-func newCall(h *Hub, s ingest.Start, permit policy.Permit, voice analysis.Voice) (*call, error) {
+// newCall returns a call that has yet to begin. It is quick, for the hub waits for it.
+func newCall(h *Hub, s ingest.Start) *call {
 	now := h.now()
 	c := &call{
 		hub: h, id: newID(now), tenant: cmp.Or(s.Tenant, "default"), platformID: s.CallID, dialect: s.Dialect, endpoint: s.Endpoint,
@@ -78,13 +80,17 @@ func newCall(h *Hub, s ingest.Start, permit policy.Permit, voice analysis.Voice)
 	c.log = h.log.With("interaction", c.id, "tenant", c.tenant)
 	c.joining.Lock() // until begin is done, so that a stream that joins at once finds a call that has begun
 	c.out.call = c
+	return c
+}
+
+// begin starts the session with the first stream. After an error the call is over.
+func (c *call) begin(ctx context.Context, s ingest.Start, permit policy.Permit, voice analysis.Voice) (*stream, error) {
+	defer c.joining.Unlock()
 	var channels []analysis.Channel
-	for i, t := range s.Tracks {
+	for _, t := range s.Tracks {
 		channels = append(channels, analysis.Channel{Role: t.Role, Separated: t.Separated, Mixed: t.Mixed})
-		c.channels = append(c.channels, &channel{index: i, name: t.Name, role: cmp.Or(t.Role, interaction.RoleUnknown)})
 	}
-	var err error
-	c.session, err = h.opts.Engine.NewSession(analysis.Options{
+	session, err := c.hub.opts.Engine.NewSession(analysis.Options{
 		ID:       c.id,
 		Tenant:   c.tenant,
 		Rate:     s.Rate,
@@ -94,33 +100,32 @@ func newCall(h *Hub, s ingest.Start, permit policy.Permit, voice analysis.Voice)
 		OnEvent:  c.hear,
 		Contact: interaction.Contact{
 			ContactID: s.CallID,
-			StartedAt: &now,
+			StartedAt: &c.started,
 			Source:    interaction.Source{Kind: "stream", Dialect: s.Dialect, Endpoint: s.Endpoint},
 			Media:     interaction.Media{Encoding: s.Encoding},
 		},
 	})
+	c.mu.Lock()
 	if err != nil {
+		c.ending = true
+		c.mu.Unlock()
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	return c, nil
-}
-
-// begin is the first stream of a fresh call.
-func (c *call) begin(ctx context.Context, s ingest.Start) *stream {
-	defer c.joining.Unlock()
-	c.mu.Lock()
+	c.session = session
 	st := &stream{call: c}
 	c.streams[st] = struct{}{}
-	for _, ch := range c.channels {
-		ch.owner = st
+	for i, t := range s.Tracks {
+		ch := &channel{index: i, name: t.Name, role: cmp.Or(t.Role, interaction.RoleUnknown), owner: st}
+		c.channels = append(c.channels, ch)
 		st.channels = append(st.channels, ch)
 	}
 	c.bound.ContactID = s.CallID
 	c.mu.Unlock()
+	c.begun.Store(true)
 	c.bindStart(ctx, s.Binding)
 	c.tell(ctx, interaction.EventSessionStarted)
 	c.hub.running.Go(c.checkpoints)
-	return st
+	return st, nil
 }
 
 // bindStart takes what a stream told at its start. The tracks have told the roles.

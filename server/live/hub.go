@@ -156,12 +156,17 @@ func (h *Hub) Open(ctx context.Context, s ingest.Start) (ingest.Call, error) {
 		}
 	}
 	for {
-		c, fresh, err := h.find(s, permit, voice)
+		c, fresh, err := h.find(s)
 		if err != nil {
 			return nil, err
 		}
 		if fresh {
-			return c.begin(ctx, s), nil
+			st, err := c.begin(ctx, s, permit, voice)
+			if err != nil {
+				h.forget(c)
+				return nil, err
+			}
+			return st, nil
 		}
 		st, err := c.join(ctx, s)
 		if errors.Is(err, analysis.ErrClosed) { // it ended while we looked
@@ -179,8 +184,8 @@ func (h *Hub) Open(ctx context.Context, s ingest.Start) (ingest.Call, error) {
 	}
 }
 
-// find returns the running call of s, or a fresh one that is entered under its ids.
-func (h *Hub) find(s ingest.Start, permit policy.Permit, voice analysis.Voice) (c *call, fresh bool, err error) {
+// find returns the running call of s, or a fresh one that is entered under its ids and has yet to begin.
+func (h *Hub) find(s ingest.Start) (c *call, fresh bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
@@ -193,9 +198,7 @@ func (h *Hub) find(s ingest.Start, permit policy.Permit, voice analysis.Voice) (
 	if len(h.calls) >= h.opts.MaxCalls {
 		return nil, false, ingest.ErrBusy
 	}
-	if c, err = newCall(h, s, permit, voice); err != nil {
-		return nil, false, err
-	}
+	c = newCall(h, s)
 	h.calls[c.id] = c
 	if s.CallID != "" {
 		c.key = key
@@ -226,10 +229,10 @@ func joinKey(tenant, callID string) string { return tenant + "\x00" + callID }
 func (h *Hub) lookup(tenant, id string) (*call, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if c := h.calls[id]; c != nil && c.tenant == tenant {
+	if c := h.calls[id]; c != nil && c.tenant == tenant && c.begun.Load() {
 		return c, nil
 	}
-	if c := h.joined[joinKey(tenant, id)]; c != nil {
+	if c := h.joined[joinKey(tenant, id)]; c != nil && c.begun.Load() {
 		return c, nil
 	}
 	return nil, fmt.Errorf("%w: %.64q", ErrNotFound, id)

@@ -97,6 +97,9 @@ func (w *wire) kinds() map[interaction.EventKind]int {
 	defer w.mu.Unlock()
 	out := map[interaction.EventKind]int{}
 	for _, e := range w.events {
+		if e.IsFinal != nil && !*e.IsFinal {
+			continue // a segment that is still being spoken
+		}
 		out[e.Type]++
 	}
 	return out
@@ -531,6 +534,16 @@ func TestLimitsAndBadInput(t *testing.T) {
 			t.Errorf("%s: %v, want ErrNotFound", name, err)
 		}
 	}
+	must(t, c.End(ctx, ingest.EndStop))
+	bad := start("CA6", customer)
+	bad.Rate = 1
+	if _, err := h.Open(ctx, bad); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a rate of 1 Hz: %v, want ErrInvalid", err)
+	}
+	if len(h.Running("")) != 0 {
+		t.Errorf("a call that never began is running: %+v", h.Running(""))
+	}
+	c = open(t, h, start("CA6", customer))
 	if err := c.Write(ctx, 1, []float32{0}); err == nil {
 		t.Error("track 1 of 1 was taken")
 	}

@@ -129,6 +129,9 @@ func (c *call) hear(e analysis.Event) {
 		c.out.emit(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment})
 	case analysis.EventSoundStarted:
 		c.out.emit(interaction.Event{Type: interaction.EventSoundStarted, Channel: &channel, Sound: e.Sound})
+	case analysis.EventProvisional:
+		final := false
+		c.out.emit(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment})
 	case analysis.EventSound:
 		c.out.emit(interaction.Event{Type: interaction.EventSound, Channel: &channel, Sound: e.Sound})
 	case analysis.EventVoice:

@@ -17,7 +17,7 @@ import (
 const maxRecords = 10_000
 
 // multiply makes n interactions of the sample record inside the database, a minute apart from epoch on, with 20 queues, 200 agents
-// and n/4 customers; what is not said here is as in the sample.
+// and n/4 customers, with what searches and exports read of them; what is not said here is as in the sample.
 func multiply(tb testing.TB, w *world, n int) {
 	tb.Helper()
 	ctx := tb.Context()
@@ -30,15 +30,12 @@ func multiply(tb testing.TB, w *world, n int) {
 			"customer_id": fmt.Sprintf("'customer-' || (i %% %d)", customers), "contact_id": "'contact-' || i",
 			"decision": "CASE WHEN i % 50 = 0 THEN 'not_authenticated' ELSE 'authenticated' END",
 			"severity": "CASE WHEN i % 100 = 0 THEN 3 ELSE 0 END", "anger": "(i * 7919 % 1000) / 1000.0", "anger_peak": "(i * 7907 % 1000) / 1000.0", "duration_ms": "i * 31 % 600000"},
-		"records":      {"interaction_id": "'c' || i"},
-		"participants": {"interaction_id": "'c' || i"},
-		"segments":     {"interaction_id": "'c' || i"},
-		"emotions":     {"interaction_id": "'c' || i", "at": at, "share": "(i * 104729 % 1000) / 1000.0"},
-		"alerts":       {"interaction_id": "'c' || i", "at": at},
+		"records":  {"interaction_id": "'c' || i"},
+		"emotions": {"interaction_id": "'c' || i", "at": at, "share": "(i * 104729 % 1000) / 1000.0"},
 		"parties": {"interaction_id": "'c' || i", "at": at,
 			"external_id": fmt.Sprintf("CASE role WHEN 'agent' THEN 'agent-' || ((i + CASE external_id WHEN 'agent-4' THEN 1 ELSE 0 END) %% 200) WHEN 'customer' THEN 'customer-' || (i %% %d) ELSE external_id END", customers)},
 	}
-	for _, name := range []string{"interactions", "records", "participants", "parties", "segments", "emotions", "alerts"} {
+	for _, name := range []string{"interactions", "records", "parties", "emotions"} {
 		rows := ok(w.read.QueryContext(ctx, "SELECT * FROM "+name+" LIMIT 0"))(tb)
 		cols := ok(rows.Columns())(tb)
 		must(tb, rows.Close())

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/timbre-voice/timbre/internal/testkit"
+)
+
+// evalEmotionRun runs timbre eval emotion over the recorded voices of testdata and returns status, standard output and error.
+func evalEmotionRun(t *testing.T, manifest string, args ...string) (int, string, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "m.csv")
+	if err := os.WriteFile(path, []byte(manifest), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	all := append([]string{"eval", "emotion", "--manifest", path, "--audio", testkit.Testdata(t, "audio")}, args...)
+	status := run(context.Background(), all, &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+const emotionManifest = "path,label,speaker\n" +
+	"voice_female_en_8k.wav,neutral,f\nvoice_female_fr_8k.wav,happy,f\nvoice_male_en_8k.wav,sad,m\nvoice_male_it_8k.wav,angry,m\n"
+
+func TestEvalEmotionPrintsTheContractsFields(t *testing.T) {
+	status, out, errs := evalEmotionRun(t, emotionManifest, "--json", "--degrade", "phone")
+	if status != exitDone {
+		t.Fatalf("status %d: %s", status, errs)
+	}
+	var got struct {
+		UAR       *float64 `json:"uar"`
+		WAR       *float64 `json:"war"`
+		AUC       *float64 `json:"auc_arousal"`
+		ECE       *float64 `json:"ece"`
+		N         int      `json:"n"`
+		Confusion [4][4]int
+		Classes   []string
+		Model     modelJSON
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]*float64{"uar": got.UAR, "war": got.WAR, "auc_arousal": got.AUC, "ece": got.ECE} {
+		if v == nil || *v < 0 || *v > 1 {
+			t.Errorf("%s: %v, want a fraction", name, v)
+		}
+	}
+	total := 0
+	for _, row := range got.Confusion {
+		for _, n := range row {
+			total += n
+		}
+	}
+	if got.N != 4 || total != 4 || strings.Join(got.Classes, " ") != "angry happy neutral sad" || len(got.Model.SHA256) != 64 {
+		t.Errorf("%s", out)
+	}
+}
+
+func TestEvalEmotionHistoryChangesTheScores(t *testing.T) {
+	_, none, _ := evalEmotionRun(t, emotionManifest, "--json")
+	status, known, errs := evalEmotionRun(t, emotionManifest, "--json", "--history", "speaker")
+	if status != exitDone {
+		t.Fatalf("status %d: %s", status, errs)
+	}
+	_, again, _ := evalEmotionRun(t, emotionManifest, "--json", "--history", "speaker")
+	if known != again {
+		t.Error("the same history gives another report")
+	}
+	ece := func(s string) string {
+		_, rest, _ := strings.Cut(s, `"ece": `)
+		v, _, _ := strings.Cut(rest, ",")
+		return v
+	}
+	if ece(none) == ece(known) {
+		t.Errorf("calibration error %s with and without history", ece(none))
+	}
+	// without speakers there is no history to know
+	bare := strings.NewReplacer(",speaker", "", ",f\n", "\n", ",m\n", "\n").Replace(emotionManifest)
+	_, unknown, errs := evalEmotionRun(t, bare, "--json", "--history", "speaker")
+	if ece(unknown) != ece(none) {
+		t.Errorf("a history without speakers: %s, want %s as without any: %s", ece(unknown), ece(none), errs)
+	}
+}
+
+func TestEvalEmotionNamesWhatCannotBeScored(t *testing.T) {
+	status, out, errs := evalEmotionRun(t, emotionManifest+"absent.wav,sad,x\nbits_0.wav,sad,x\nalaw_stereo_8k.wav,sad,x\nno_data.wav,sad,x\n")
+	if status != exitDone {
+		t.Fatalf("status %d: %s", status, errs)
+	}
+	for _, want := range []string{"4 clips", "4 clips gave no score", "absent.wav", "bits_0.wav", "history none"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if status, _, errs := evalEmotionRun(t, "path,label\nabsent.wav,sad\n"); status != exitFailed || !strings.Contains(errs, "none of 1 clip could be scored") {
+		t.Errorf("nothing scored: status %d, %s", status, errs)
+	}
+}
+
+func TestEvalEmotionRefusesWrongCommandLines(t *testing.T) {
+	for name, c := range map[string]struct {
+		args   []string
+		status int
+		want   string
+	}{
+		"history":           {[]string{"--history", "always"}, exitUsage, `--history: "always"`},
+		"mix":               {[]string{"--history", "speaker", "--history-mix", "odd"}, exitUsage, `--history-mix: "odd"`},
+		"mix_alone":         {[]string{"--history-mix", "same"}, exitUsage, "without --history speaker"},
+		"seconds":           {[]string{"--history", "speaker", "--history-seconds", "-1"}, exitUsage, "want 0 to 3600"},
+		"line":              {[]string{"--degrade", "fax"}, exitUsage, "--degrade"},
+		"model":             {[]string{"--model", "emotion-absent-v1"}, exitFailed, "emotion-absent-v1"},
+		"model_of_a_task":   {[]string{"--model", "vad-gru-v1"}, exitFailed, `task "vad", want "emotion"`},
+		"unexpected_a_file": {[]string{"x.wav"}, exitUsage, "unexpected argument"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, _, errs := evalEmotionRun(t, emotionManifest, c.args...)
+			if status != c.status || !strings.Contains(errs, c.want) {
+				t.Errorf("status %d, %q; want %d and %q", status, errs, c.status, c.want)
+			}
+		})
+	}
+}
+
+func TestManifestErrorsNameTheLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                 "want a header",
+		"file,label\n":                     "want the columns path and label",
+		"path,label\na.wav,furious\n":      `line 2: label "furious"`,
+		"path,label\na.wav,sad\n,sad\n":    "line 3: empty path",
+		"path,label\na.wav,sad\na.wav,sad": "line 3: a.wav is there twice",
+		"path,label\na.wav\n":              "line 2",
+	} {
+		if _, err := parseManifest(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	rows, err := parseManifest(strings.NewReader("\ufeffset,label, speaker,path\nx,angry,s1,a.wav\n"))
+	if err != nil || len(rows) != 1 || rows[0] != (manifestRow{"a.wav", "s1", 0}) {
+		t.Errorf("%v, %v", rows, err)
+	}
+}
+
+func FuzzManifest(f *testing.F) {
+	f.Add("path,label,speaker\na.wav,sad,x\n")
+	f.Add("path,label\n\"a\nb\",happy\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		rows, err := parseManifest(strings.NewReader(text))
+		for _, r := range rows {
+			if err == nil && (r.path == "" || r.label < 0 || r.label > 3) {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
+}

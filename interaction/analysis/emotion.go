@@ -1,0 +1,289 @@
+package analysis
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/timbre-voice/timbre/engine/timeline"
+	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/interaction/policy"
+	"github.com/timbre-voice/timbre/sentiment"
+)
+
+// Expressed emotion, segment by segment.
+//
+//   - The features of a segment are measured as its prosody is, on every side, since who is who may become known late; under a permit
+//     that allows emotion on no side they are not. The model that reads emotion from them is asked only where the permit allows
+//     it for this channel and this moment: what it forbids, the model never sees.
+//   - While a segment is spoken it has a provisional score every provisionalMs, from the speech so far; at its end a score that
+//     knows the speaker's segments before it; and when the call ends the score of the record, which knows the speaker's other
+//     segments of the whole call (sentiment.Normaliser).
+//   - A voice needs seconds to be read, and callers speak in bursts of one. A segment shorter than windowFrames is therefore read
+//     together with the end of the speech before it on the same channel, across pauses of at most joinGapMs, up to windowFrames
+//     in all. Where that is less than leastFrames it waits for the speech after it; alone it is too_short. A segment
+//     less than leastEmotionSNR above the noise is too_noisy. Neither kind tells the normaliser anything.
+const (
+	leastFrames     = 1000 / sentiment.HopMs
+	windowFrames    = 3000 / sentiment.HopMs
+	joinGapMs       = 1500
+	provisionalMs   = 1000
+	leastEmotionSNR = 3.0 // dB; the noisiest lines of the training
+	// The detector decides the end of a segment up to this much after it; the reader stays behind, so that it need not read twice.
+	decisionLag = Rate / 2
+)
+
+// emotionScorer reads what a segment expressed from its functionals; *sentiment.Scorer is one.
+type emotionScorer interface {
+	Score(functionals []float64, known *sentiment.Normaliser) (sentiment.Score, error)
+}
+
+// emotionLane follows the speech of one channel for the emotion model. Touched by the session's owner goroutine alone.
+type emotionLane struct {
+	reader  *sentiment.Reader
+	scorer  emotionScorer
+	work    []float64 // [NumFunctionals]
+	from    int64     // where the segment in the reader begins
+	fed     int64     // up to where the reader holds it; -1: no segment
+	told    int64     // where the next provisional score is due
+	heard   []heard   // one per segment of the channel
+	before  sentiment.Normaliser
+	tail    sentiment.Descriptors // last frames of speech, for a short segment after it
+	tailEnd int64                 // where they end
+	waits   []int                 // which of heard wait for more speech
+}
+
+// heard is what is kept of a segment for its final score.
+type heard struct {
+	functionals []float32 // nil where the segment is too short and nothing was near
+	seconds     float64   // of the segment itself
+}
+
+// newEmotionLane returns a lane that has heard nothing, nil where no model is loaded or p allows emotion on no side.
+func (e *Engine) newEmotionLane(p policy.Permit) (*emotionLane, error) {
+	if e.newEmotion == nil || !p.CustomerEmotion && !p.AgentEmotion {
+		return nil, nil
+	}
+	r, err := sentiment.NewReader()
+	if err != nil {
+		return nil, err
+	}
+	return &emotionLane{reader: r, scorer: e.newEmotion(), work: make([]float64, sentiment.NumFunctionals), fed: -1}, nil
+}
+
+// emotionPermit asks the permit about speech on c that begins at atMs.
+func (c *channel) emotionPermit(atMs int64) interaction.Code {
+	call := c.session.policyCall(c)
+	call.AtMs = atMs
+	return c.session.opts.Permit.Emotion(call)
+}
+
+// followSpeech feeds the open segment to the reader as far as its end cannot come before, and tells provisional scores.
+func (c *channel) followSpeech() {
+	l := c.emotion
+	if l == nil || c.open < 0 {
+		return
+	}
+	if l.fed < 0 {
+		l.reader.Reset()
+		l.from, l.fed, l.told = c.open, c.open, c.open+provisionalMs*Rate/1000
+	}
+	for next := c.history.end() - decisionLag; l.fed < next; {
+		stop := min(next, l.told)
+		if stop > l.fed {
+			x, _ := c.history.slice(timeline.Interval{Start: l.fed, End: stop})
+			l.reader.Write(x)
+			l.fed = stop
+		}
+		if l.fed == l.told {
+			c.tellProvisional()
+			l.told += provisionalMs * Rate / 1000
+		}
+	}
+}
+
+// tellProvisional emits a score of the open segment as far as it was read.
+func (c *channel) tellProvisional() {
+	l := c.emotion
+	if c.emotionPermit(ms(c.open)) != "" {
+		return
+	}
+	l.reader.Measure(l.work, l.window(c.open))
+	s, err := l.scorer.Score(l.work, &l.before)
+	if err != nil {
+		return
+	}
+	live := interaction.Segment{ID: segmentID(c.index, len(c.segments)), Channel: c.index, StartMs: ms(c.open), EndMs: ms(l.fed), Emotion: emotionOf(s)}
+	live.ParticipantID = c.session.participantID(c, c.session.keptLegs(), live.StartMs)
+	c.emit(Event{Kind: EventProvisional, Channel: c.index, AtMs: live.EndMs, Segment: &live})
+}
+
+// readEmotion ends the reading of the segment that was just added, v with samples x, and returns its first score, nil where there
+// is none yet.
+func (c *channel) readEmotion(v timeline.Interval, x []float32, snr *float64) *interaction.Emotion {
+	l := c.emotion
+	if l == nil {
+		return nil
+	}
+	fed := l.fed
+	l.fed = -1
+	if fed < 0 || l.from != v.Start || fed > v.End { // not begun, begun elsewhere, or a long segment was split before where it was read to
+		l.reader.Reset()
+		fed = v.Start
+	}
+	l.reader.Write(x[fed-v.Start:])
+	l.reader.Flush()
+	h := heard{seconds: float64(v.Len()) / Rate}
+	l.measure(&h, v)
+	l.heard = append(l.heard, h)
+	if h.functionals == nil || snr != nil && *snr < leastEmotionSNR || c.emotionPermit(ms(v.Start)) != "" {
+		return nil
+	}
+	l.load(h.functionals)
+	s, err := l.scorer.Score(l.work, &l.before)
+	l.before.Add(l.work, h.seconds)
+	if err != nil {
+		return nil
+	}
+	return emotionOf(s)
+}
+
+// near reports whether speech that begins at start follows what the tail holds closely enough to be read with it.
+func (l *emotionLane) near(start int64) bool { return ms(start-l.tailEnd) <= joinGapMs }
+
+// window returns the frames of the reader's segment, which begins at start, joined with the tail where they are few and it is near.
+func (l *emotionLane) window(start int64) *sentiment.Descriptors {
+	own := l.reader.Frames()
+	missing := windowFrames - own.Frames()
+	if missing <= 0 || !l.near(start) {
+		return own
+	}
+	joined := l.tail.Last(missing)
+	joined.Append(own, own.Frames())
+	return &joined
+}
+
+// measure fills the functionals of h, whose frames the reader holds, and of those that waited for it.
+func (l *emotionLane) measure(h *heard, v timeline.Interval) {
+	if !l.near(v.Start) {
+		l.waits = nil
+	}
+	window := l.window(v.Start)
+	l.tail, l.tailEnd = window.Last(windowFrames), v.End
+	if window.Frames() < leastFrames {
+		l.waits = append(l.waits, len(l.heard))
+		return
+	}
+	l.reader.Measure(l.work, window)
+	h.functionals = l.stored()
+	for _, i := range l.waits {
+		l.heard[i].functionals = h.functionals
+	}
+	l.waits = nil
+}
+
+// stored returns l.work as it is kept.
+func (l *emotionLane) stored() []float32 {
+	out := make([]float32, len(l.work))
+	for i, v := range l.work {
+		out[i] = float32(v)
+	}
+	return out
+}
+
+// load sets l.work to stored functionals.
+func (l *emotionLane) load(stored []float32) {
+	for i, v := range stored {
+		l.work[i] = float64(v)
+	}
+}
+
+// finalEmotion scores every segment of c once more, segments being the same ones in the record, in the same order: each against what the
+// other segments of the whole call say of the speaker. What has no score has a reason in the result.
+func (c *channel) finalEmotion(segments []interaction.Segment) []interaction.NotComputed {
+	var absent []interaction.NotComputed
+	why := func(s *interaction.Segment, code interaction.Code, detail string) {
+		index := c.index
+		absent = append(absent, interaction.NotComputed{What: "emotion", Channel: &index, Segment: s.ID, Code: code, Detail: detail})
+	}
+	l := c.emotion
+	if l == nil {
+		return nil
+	}
+	scored := make([]bool, len(segments))
+	var all sentiment.Normaliser
+	for i := range segments {
+		s := &segments[i]
+		code := c.emotionPermit(s.StartMs)
+		switch {
+		case code != "":
+			why(s, code, "")
+		case s.SNRdB != nil && *s.SNRdB < leastEmotionSNR:
+			why(s, interaction.CodeTooNoisy, fmt.Sprintf("%.1f dB above the noise, want %g", *s.SNRdB, leastEmotionSNR))
+		case l.heard[i].functionals == nil:
+			why(s, interaction.CodeTooShort, fmt.Sprintf("%d ms and not enough speech within %d ms to join, want %d", s.EndMs-s.StartMs, joinGapMs, leastFrames*sentiment.HopMs))
+		default:
+			scored[i] = true
+			l.load(l.heard[i].functionals)
+			all.Add(l.work, l.heard[i].seconds)
+		}
+	}
+	for i := range segments {
+		if !scored[i] {
+			continue
+		}
+		h := &l.heard[i]
+		l.load(h.functionals)
+		others := all.Without(l.work, h.seconds)
+		score, err := l.scorer.Score(l.work, &others)
+		if err != nil {
+			why(&segments[i], interaction.CodeTooShort, err.Error())
+			continue
+		}
+		segments[i].Emotion = emotionOf(score)
+	}
+	return absent
+}
+
+// emotionOf returns s as the record has it. The probabilities are rounded so that they still sum to 1.
+func emotionOf(s sentiment.Score) *interaction.Emotion {
+	e := &interaction.Emotion{Probabilities: map[string]float64{}, Arousal: fraction(float64(s.Arousal)), Valence: fraction(float64(s.Valence))}
+	rest, label := 1.0, s.Label()
+	for i, name := range sentiment.Classes() {
+		if i != label {
+			e.Probabilities[name] = fraction(float64(s.Probabilities[i]))
+			rest -= e.Probabilities[name]
+		}
+	}
+	e.Label = sentiment.Classes()[label]
+	e.Probabilities[e.Label] = fraction(rest)
+	e.Confidence = e.Probabilities[e.Label]
+	return e
+}
+
+// emotionAbsent returns the code for a channel of which no segment was or will be scored, "" where segments speak for themselves.
+func (s *Session) emotionAbsent(c *channel) interaction.Code {
+	switch code := c.emotionPermit(ms(c.end())); {
+	case code != "":
+		return code
+	case c.emotion == nil:
+		return interaction.CodeNoModel
+	case len(c.segments) == 0:
+		return interaction.CodeNoSpeech
+	}
+	return ""
+}
+
+// emotions fills in what the segments of c in the record expressed, and returns why what is missing is missing.
+func (s *Session) emotions(c *channel, segments []interaction.Segment) []interaction.NotComputed {
+	code := s.emotionAbsent(c)
+	if code == "" {
+		return c.finalEmotion(segments)
+	}
+	index := c.index
+	return []interaction.NotComputed{{What: "emotion", Channel: &index, Code: code}, {What: "affect", Channel: &index, Code: code}}
+}
+
+// scoresEmotion reports whether the record holds an emotion.
+func scoresEmotion(segments []interaction.Segment) bool {
+	return slices.ContainsFunc(segments, func(s interaction.Segment) bool { return s.Emotion != nil })
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Scores the shipped emotion model on the speakers and the corpus that its training did not see, at telephone band.
+#   models/train/emotion/eval.sh DATA [MODEL]
+# DATA   folder with emotion.csv, and the recordings or the unpack.sh that lays them out
+# MODEL  name of a shipped model (default emotion-mlp-v1)
+# STATE  where the recordings are laid out when DATA only packs them (default ~/.cache/timbre/data)
+# LINE   what the recordings go through (default phone)
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../../.." && pwd)
+data=${1:?usage: eval.sh DATA [MODEL]}
+model=${2:-emotion-mlp-v1}
+audio=$data
+if [ ! -d "$data/emotion" ]; then
+  audio=${STATE:-$HOME/.cache/timbre/data}
+  [ -d "$audio/emotion" ] || "$data/unpack.sh" "$audio"
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# no field of emotion.csv holds a comma or a quote; clips of no class (fear, disgust, surprise) are not judged
+manifest() {
+  awk -F, -v set="$1" -v split_="$2" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; print "path,label,speaker"; next }
+    $at["set"] == set && $at["split"] == split_ && $at["label4"] != "" { print $at["path"] "," $at["label4"] "," $at["speaker"] }' "$data/emotion.csv"
+}
+for test in emodb:dev ravdess:test_in nemo:test_in ased:test_in; do
+  manifest "${test%:*}" "${test#*:}" > "$work/m.csv"
+  for history in none speaker; do
+    echo "${test%:*} (${test#*:}), history $history"
+    "$root/bin/timbre" eval emotion --model "$model" --manifest "$work/m.csv" --audio "$audio" --degrade "${LINE:-phone}" --history "$history"
+    echo
+  done
+done

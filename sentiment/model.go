@@ -1,0 +1,230 @@
+package sentiment
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/timbre-voice/timbre/engine/nn"
+)
+
+// ErrModel says that weights do not make a model of this package.
+var ErrModel = errors.New("sentiment: weights do not fit")
+
+// ErrTooLittle says that a segment holds too little speech for any functional.
+var ErrTooLittle = errors.New("sentiment: too little speech")
+
+const (
+	inputs     = 2*NumFunctionals + 1 // each functional against the population and against the speaker's normal; r
+	outputs    = NumClasses + 1       // logits of the classes and of arousal
+	maxMembers = 64                   // networks of an ensemble
+	maxHidden  = 4096
+	clipZ      = 4.0 // a standardised functional counts no further than this
+)
+
+// Model turns functionals into scores: an ensemble of small networks that sees them against the population and against the speaker's
+// own normal. It holds weights only and is safe for concurrent use; a Scorer is the working memory of one user.
+type Model struct {
+	mean, scale []float64 // [NumFunctionals] of the population
+	members     []member
+	// Temperatures that calibrate the logits of the classes and of arousal, without history and with a long one; between the two
+	// they follow r.
+	classT, arousalT [2]float64
+}
+
+// member is one network: two hidden layers with rectifiers, five outputs.
+type member struct{ first, second, out layer }
+
+// layer is a fully connected layer, y = W·x + b. It sums in float64 and in one order, where nn.Dense sums as fast as the processor at
+// hand can: a score stands in a record, and a record must not depend on the processor.
+type layer struct {
+	in, out int
+	w, b    []float32 // out×in, out
+}
+
+func loadLayer(t *nn.Tensors, prefix string, in, out int) (layer, error) {
+	w, errW := t.Float32(prefix+".weight", out, in)
+	b, errB := t.Float32(prefix+".bias", out)
+	return layer{in, out, w, b}, errors.Join(errW, errB)
+}
+
+// forward writes the layer's output for x to dst, below 0 cut to 0 where rectify.
+func (l *layer) forward(dst, x []float64, rectify bool) {
+	for o := range l.out {
+		row := l.w[o*l.in:][:len(x)]
+		var s0, s1, s2, s3 float64 // four sums: one would wait for its own latency
+		i := 0
+		for ; i+4 <= len(x); i += 4 {
+			s0 += float64(row[i]) * x[i]
+			s1 += float64(row[i+1]) * x[i+1]
+			s2 += float64(row[i+2]) * x[i+2]
+			s3 += float64(row[i+3]) * x[i+3]
+		}
+		for ; i < len(x); i++ {
+			s0 += float64(row[i]) * x[i]
+		}
+		y := float64(l.b[o]) + ((s0 + s1) + (s2 + s3))
+		if rectify {
+			y = max(y, 0)
+		}
+		dst[o] = y
+	}
+}
+
+// LoadModel builds the model from its tensors: norm.mean, norm.scale, temperature [2, 2] (classes, arousal; without history, with a
+// long one) and memberK.first, .second and .out for each network that the metadata counts; widths follow from the shapes. The
+// metadata must name FeatureSet, so that weights for other features are refused. Errors: ErrModel and those of nn.
+func LoadModel(t *nn.Tensors) (*Model, error) {
+	if set, _ := t.Metadata("front_end"); set != FeatureSet {
+		return nil, fmt.Errorf("%w: features %q, want %q", ErrModel, set, FeatureSet)
+	}
+	text, _ := t.Metadata("members")
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxMembers {
+		return nil, fmt.Errorf("%w: members %q, want 1 to %d", ErrModel, text, maxMembers)
+	}
+	mean, errMean := t.Float32("norm.mean", NumFunctionals)
+	scale, errScale := t.Float32("norm.scale", NumFunctionals)
+	temperature, errT := t.Float32("temperature", 2, 2)
+	if err := errors.Join(errMean, errScale, errT); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+	}
+	m := &Model{mean: widen(mean), scale: widen(scale), classT: [2]float64(widen(temperature[:2])), arousalT: [2]float64(widen(temperature[2:]))}
+	for i, v := range m.scale {
+		if !(v > 0) || !finite(v) || !finite(m.mean[i]) {
+			return nil, fmt.Errorf("%w: functional %d: mean %g and scale %g, want finite and above 0", ErrModel, i, m.mean[i], v)
+		}
+	}
+	for _, v := range temperature {
+		if !(v > 0) || !finite(float64(v)) {
+			return nil, fmt.Errorf("%w: temperature %g, want above 0", ErrModel, v)
+		}
+	}
+	for k := range n {
+		e, err := loadMember(t, fmt.Sprintf("member%d", k))
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrModel, err)
+		}
+		m.members = append(m.members, e)
+	}
+	return m, nil
+}
+
+func loadMember(t *nn.Tensors, prefix string) (member, error) {
+	var e member
+	width := func(layer string) (int, error) {
+		d, err := t.Shape(prefix + "." + layer + ".weight")
+		if err != nil {
+			return 0, err
+		}
+		if len(d) != 2 || d[0] < 1 || d[0] > maxHidden {
+			return 0, fmt.Errorf("%s.%s has shape %v, want two dimensions, 1 to %d rows", prefix, layer, d, maxHidden)
+		}
+		return d[0], nil
+	}
+	a, errA := width("first")
+	b, errB := width("second")
+	if err := errors.Join(errA, errB); err != nil {
+		return e, err
+	}
+	var errs [3]error
+	e.first, errs[0] = loadLayer(t, prefix+".first", inputs, a)
+	e.second, errs[1] = loadLayer(t, prefix+".second", a, b)
+	e.out, errs[2] = loadLayer(t, prefix+".out", b, outputs)
+	return e, errors.Join(errs[:]...)
+}
+
+func widen(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
+// Scorer scores segments by a model, one at a time. It allocates nothing after NewScorer. Not safe for concurrent use.
+type Scorer struct {
+	m       *Model
+	x, a, b []float64
+	out     [outputs]float64
+}
+
+// NewScorer returns a scorer of m.
+func (m *Model) NewScorer() *Scorer {
+	s := &Scorer{m: m, x: make([]float64, inputs)}
+	for _, e := range m.members {
+		s.a = make([]float64, max(len(s.a), e.first.out))
+		s.b = make([]float64, max(len(s.b), e.second.out))
+	}
+	return s
+}
+
+// Score returns what the segment with these functionals expressed; n is what is known of the speaker, which should not hold the
+// segment itself, and may be nil for nothing. Both are only read. It returns ErrTooLittle where no functional could be told.
+func (s *Scorer) Score(functionals []float64, n *Normaliser) (Score, error) {
+	if n == nil {
+		n = &Normaliser{}
+	}
+	r, known := s.fill(functionals, n)
+	if !known {
+		return Score{}, ErrTooLittle
+	}
+	var logits [outputs]float64
+	for _, e := range s.m.members {
+		a, b := s.a[:e.first.out], s.b[:e.second.out]
+		e.first.forward(a, s.x, true)
+		e.second.forward(b, a, true)
+		e.out.forward(s.out[:], b, false)
+		for i, v := range s.out {
+			logits[i] += v / float64(len(s.m.members))
+		}
+	}
+	return s.m.calibrate(logits, r), nil
+}
+
+// fill makes the input of the networks and returns r, and whether anything is known of the segment.
+func (s *Scorer) fill(functionals []float64, n *Normaliser) (r float64, known bool) {
+	if len(functionals) != NumFunctionals {
+		panic("sentiment: score: wrong number of functionals")
+	}
+	r, q := n.reliability()
+	for i, v := range functionals {
+		z := 0.0
+		if finite(v) {
+			known = true
+			z = clamp((v-s.m.mean[i])/s.m.scale[i], clipZ)
+		}
+		m, spread := n.normal(i, s.m.mean[i], s.m.scale[i])
+		raw, own := z, z-r*m
+		if i == fLevel { // the gain of the line is not the speaker's: only the difference tells, and only once there is one
+			raw, own = 0, r*(z-m)
+		}
+		s.x[i] = raw
+		s.x[NumFunctionals+i] = clamp(own/math.Sqrt(1-q+q*spread), clipZ)
+	}
+	s.x[2*NumFunctionals] = r
+	return r, known
+}
+
+// calibrate turns mean logits into a score.
+func (m *Model) calibrate(logits [outputs]float64, r float64) Score {
+	t := m.classT[0] + r*(m.classT[1]-m.classT[0])
+	top := math.Inf(-1)
+	for _, v := range logits[:NumClasses] {
+		top = max(top, v)
+	}
+	var p [NumClasses]float64
+	sum := 0.0
+	for i := range p {
+		p[i] = math.Exp((logits[i] - top) / t)
+		sum += p[i]
+	}
+	var s Score
+	for i, v := range p {
+		s.Probabilities[i] = float32(v / sum)
+	}
+	s.Arousal = float32(1 / (1 + math.Exp(-logits[NumClasses]/(m.arousalT[0]+r*(m.arousalT[1]-m.arousalT[0])))))
+	s.Valence = s.Probabilities[Happy] + s.Probabilities[Neutral]/2
+	return s
+}

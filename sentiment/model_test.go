@@ -1,0 +1,237 @@
+package sentiment
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/timbre-voice/timbre/engine/nn"
+)
+
+// values is a tensor of a test's weights.
+type values struct {
+	shape []int
+	data  []float32
+}
+
+func random(rng *rand.Rand, shape ...int) values {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	v := values{shape, make([]float32, n)}
+	for i := range v.data {
+		v.data[i] = float32(rng.NormFloat64() * 0.1)
+	}
+	return v
+}
+
+func filled(x float32, shape ...int) values {
+	v := random(rand.New(rand.NewPCG(0, 0)), shape...)
+	for i := range v.data {
+		v.data[i] = x
+	}
+	return v
+}
+
+// weights returns tensors of a model of two small members with random weights.
+func weights() map[string]values { return weightsOf(2, 8, 6) }
+
+// weightsOf returns tensors of n members with layers of a and of b and more values.
+func weightsOf(n, a, b int) map[string]values {
+	rng := rand.New(rand.NewPCG(9, 10))
+	w := map[string]values{
+		"norm.mean": filled(2, NumFunctionals), "norm.scale": filled(3, NumFunctionals),
+		"temperature": {[]int{2, 2}, []float32{1, 1, 1, 1}},
+	}
+	for k := range n {
+		p := fmt.Sprintf("member%d.", k)
+		for _, l := range []struct {
+			name    string
+			out, in int
+		}{{"first", a, inputs}, {"second", b + k, a}, {"out", outputs, b + k}} {
+			w[p+l.name+".weight"], w[p+l.name+".bias"] = random(rng, l.out, l.in), random(rng, l.out)
+		}
+	}
+	return w
+}
+
+func metadata() map[string]string { return map[string]string{"front_end": FeatureSet, "members": "2"} }
+
+// tensors encodes weights as safetensors.
+func tensors(tb testing.TB, w map[string]values, meta map[string]string) *nn.Tensors {
+	tb.Helper()
+	header := map[string]any{"__metadata__": meta}
+	var data []byte
+	for _, name := range slices.Sorted(maps.Keys(w)) {
+		at := len(data)
+		for _, v := range w[name].data {
+			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
+		}
+		header[name] = map[string]any{"dtype": "F32", "shape": w[name].shape, "data_offsets": []int{at, len(data)}}
+	}
+	head, err := json.Marshal(header)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	t, err := nn.LoadTensors(append(append(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head...), data...))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return t
+}
+
+func loadModel(tb testing.TB, w map[string]values) *Model {
+	tb.Helper()
+	m, err := LoadModel(tensors(tb, w, metadata()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+func TestScoreIsTheMeanOfTheNetworks(t *testing.T) {
+	w := weights()
+	m := loadModel(t, w)
+	x := drawn(rand.New(rand.NewPCG(11, 12)), 2)
+	x[5] = math.NaN()
+	var logits [outputs]float64
+	in := make([]float64, inputs)
+	for i, v := range x {
+		if i == 5 {
+			continue // unknown: the population's mean
+		}
+		in[i] = (v - 2) / 3
+		in[NumFunctionals+i] = in[i] // no history: both views agree
+	}
+	in[fLevel], in[NumFunctionals+fLevel] = 0, 0
+	for k := range 2 {
+		y := in
+		for _, layer := range []string{"first", "second", "out"} {
+			p := fmt.Sprintf("member%d.%s", k, layer)
+			wt, b := w[p+".weight"], w[p+".bias"]
+			next := make([]float64, wt.shape[0])
+			for o := range next {
+				next[o] = float64(b.data[o])
+				for i, v := range y {
+					next[o] += float64(wt.data[o*wt.shape[1]+i]) * v
+				}
+				if layer != "out" {
+					next[o] = max(next[o], 0)
+				}
+			}
+			y = next
+		}
+		for i, v := range y {
+			logits[i] += v / 2
+		}
+	}
+	want := m.calibrate(logits, 0)
+	got, err := m.NewScorer().Score(x, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := float32(0)
+	for i, p := range got.Probabilities {
+		sum += p
+		if math.Abs(float64(p-want.Probabilities[i])) > 1e-5 {
+			t.Errorf("%s %g, want %g", Classes()[i], p, want.Probabilities[i])
+		}
+	}
+	if math.Abs(float64(sum-1)) > 1e-5 || math.Abs(float64(got.Arousal-want.Arousal)) > 1e-5 {
+		t.Errorf("probabilities sum to %g; arousal %g, want %g", sum, got.Arousal, want.Arousal)
+	}
+	if v := got.Probabilities[Happy] + got.Probabilities[Neutral]/2; got.Valence != v {
+		t.Errorf("valence %g, want %g", got.Valence, v)
+	}
+	if got.Confidence() != slices.Max(got.Probabilities[:]) {
+		t.Errorf("confidence %g of %v", got.Confidence(), got.Probabilities)
+	}
+}
+
+func TestLevelCountsOnlyBesideTheSpeakersOwn(t *testing.T) {
+	m := loadModel(t, weights())
+	s := m.NewScorer()
+	rng := rand.New(rand.NewPCG(13, 14))
+	x := drawn(rng, 2)
+	quiet, _ := s.Score(x, nil)
+	x[fLevel] -= 40
+	if got, _ := s.Score(x, nil); got != quiet {
+		t.Error("the gain of the line changes the score of a first segment")
+	}
+	var n Normaliser
+	for range 5 {
+		n.Add(drawn(rng, 2), 3)
+	}
+	far, _ := s.Score(x, &n)
+	x[fLevel] += 40
+	if near, _ := s.Score(x, &n); near == far {
+		t.Error("a level far below the speaker's own says nothing")
+	}
+}
+
+func TestTemperatureCalibrates(t *testing.T) {
+	w := weights()
+	plain := loadModel(t, w)
+	w["temperature"] = values{[]int{2, 2}, []float32{4, 2, 4, 2}}
+	flat := loadModel(t, w)
+	logits := [outputs]float64{2, 0, -1, 0.5, 1}
+	a, b, c := plain.calibrate(logits, 0), flat.calibrate(logits, 0), flat.calibrate(logits, 1)
+	if !(a.Confidence() > c.Confidence() && c.Confidence() > b.Confidence() && a.Label() == b.Label()) {
+		t.Errorf("confidences %g, %g, %g: want them to fall with the temperature, labels alike", a.Confidence(), c.Confidence(), b.Confidence())
+	}
+	if !(a.Arousal > c.Arousal && c.Arousal > b.Arousal && b.Arousal > 0.5) {
+		t.Errorf("arousal %g, %g, %g", a.Arousal, c.Arousal, b.Arousal)
+	}
+}
+
+func TestTooLittleIsAnError(t *testing.T) {
+	x := make([]float64, NumFunctionals)
+	for i := range x {
+		x[i] = math.NaN()
+	}
+	if _, err := loadModel(t, weights()).NewScorer().Score(x, nil); !errors.Is(err, ErrTooLittle) {
+		t.Errorf("%v, want ErrTooLittle", err)
+	}
+}
+
+func TestScoreDoesNotAllocate(t *testing.T) {
+	s := loadModel(t, weights()).NewScorer()
+	x := drawn(rand.New(rand.NewPCG(1, 1)), 2)
+	var n Normaliser
+	n.Add(x, 4)
+	if a := testing.AllocsPerRun(20, func() { _, _ = s.Score(x, &n) }); a != 0 {
+		t.Errorf("%g allocations, want none", a)
+	}
+}
+
+func TestLoadModelRefusesWhatDoesNotFit(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(map[string]values, map[string]string)
+		want   string
+	}{
+		"other_features":     {func(_ map[string]values, m map[string]string) { m["front_end"] = "timbre-emotion-lld-v0" }, `want "timbre-emotion-lld-v1"`},
+		"no_members":         {func(_ map[string]values, m map[string]string) { delete(m, "members") }, "want 1 to 64"},
+		"too_many_members":   {func(_ map[string]values, m map[string]string) { m["members"] = "100000" }, "want 1 to 64"},
+		"member_missing":     {func(w map[string]values, _ map[string]string) { delete(w, "member1.second.weight") }, "member1.second.weight"},
+		"layers_do_not_fit":  {func(w map[string]values, _ map[string]string) { w["member0.out.weight"] = filled(1, outputs, 3) }, "member0.out"},
+		"scale_of_0":         {func(w map[string]values, _ map[string]string) { w["norm.scale"] = filled(0, NumFunctionals) }, "above 0"},
+		"mean_of_other_size": {func(w map[string]values, _ map[string]string) { w["norm.mean"] = filled(0, 3) }, "norm.mean"},
+		"temperature_of_0":   {func(w map[string]values, _ map[string]string) { w["temperature"] = filled(0, 2, 2) }, "temperature 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, meta := weights(), metadata()
+			c.change(w, meta)
+			if _, err := LoadModel(tensors(t, w, meta)); !errors.Is(err, ErrModel) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want ErrModel with %q", err, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,82 @@
+package sentiment
+
+import "math"
+
+// Normaliser knows the speaker's own normal: the running mean and spread of the functionals of that speaker's segments on this call,
+// without labels. The zero value knows nothing. It is plain data and safe to copy; not safe for concurrent use.
+//
+// The rule. A segment of s seconds adds its functionals with weight s; a functional that could not be told adds nothing. After S
+// seconds the speaker's normal of a functional is the population's mean moved towards the speaker's by r = S/(S+MeanSeconds), and its
+// variance the population's moved towards the speaker's by S/(S+SpreadSeconds): by nothing at the first word, by half after MeanSeconds
+// and SpreadSeconds, by most of the way after a minute. A model sees each functional twice, against the population and against the
+// speaker's normal, and r beside them. It therefore never has to believe that the speaker's mean is neutral: of one who is angry
+// from the first word to the last the second view says little, the first still says all, and training has shown it such speakers.
+type Normaliser struct {
+	sum     [NumFunctionals]float64 // Σ s·x
+	squares [NumFunctionals]float64 // Σ s·x²
+	weight  [NumFunctionals]float64 // Σ s over the segments where x is known
+	seconds float64                 // Σ s
+}
+
+const (
+	// MeanSeconds is the amount of speech at which the speaker's own mean weighs as much as the population's.
+	MeanSeconds = 8.0
+	// SpreadSeconds is the same for the spread, which takes more speech to know.
+	SpreadSeconds = 20.0
+)
+
+// Add takes the functionals of a segment of the speaker, NumFunctionals values, and its length in seconds.
+func (n *Normaliser) Add(functionals []float64, seconds float64) { n.add(functionals, seconds) }
+
+// Without returns n less a segment that was added before: what the rest of the call says of the speaker.
+func (n Normaliser) Without(functionals []float64, seconds float64) Normaliser {
+	n.add(functionals, -seconds)
+	if n.seconds < 1e-6 { // nothing but rounding is left
+		return Normaliser{}
+	}
+	return n
+}
+
+func (n *Normaliser) add(functionals []float64, seconds float64) {
+	if len(functionals) != NumFunctionals {
+		panic("sentiment: normaliser: wrong number of functionals")
+	}
+	known := false
+	for i, v := range functionals {
+		if !finite(v) {
+			continue
+		}
+		known = true
+		n.sum[i] += seconds * v
+		n.squares[i] += seconds * v * v
+		n.weight[i] += seconds
+	}
+	if known {
+		n.seconds += seconds
+	}
+}
+
+// Seconds returns the speech behind the statistics.
+func (n *Normaliser) Seconds() float64 { return n.seconds }
+
+// reliability returns r for the mean and for the spread: 0 without speech and near 1 after minutes.
+func (n *Normaliser) reliability() (mean, spread float64) {
+	return n.seconds / (n.seconds + MeanSeconds), n.seconds / (n.seconds + SpreadSeconds)
+}
+
+// normal returns the mean and the variance of functional i over the speaker's segments, standardised by the population's mean and
+// scale; 0 and 1, the population's own, where nothing is known of it.
+func (n *Normaliser) normal(i int, mean, scale float64) (m, v float64) {
+	w := n.weight[i]
+	if w < 1e-6 {
+		return 0, 1
+	}
+	own := n.sum[i] / w
+	v = max(n.squares[i]/w-own*own, 0) / (scale * scale)
+	return clamp((own-mean)/scale, clipZ), min(v, clipZ*clipZ)
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// clamp limits v to ±limit.
+func clamp(v, limit float64) float64 { return min(max(v, -limit), limit) }
