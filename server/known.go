@@ -15,6 +15,7 @@ import (
 	"github.com/timbre-voice/timbre/server/live"
 	"github.com/timbre-voice/timbre/server/policy"
 	"github.com/timbre-voice/timbre/server/store"
+	"github.com/timbre-voice/timbre/voiceprint"
 )
 
 // registry returns the registry of a tenant, whose keys are made with its first person.
@@ -32,14 +33,20 @@ func rulesOf(r policy.Resolved) identity.Rules {
 	return identity.Rules{Attempts: r.Attempts, ReleaseRequired: r.Permit.ReleaseRequired, PassiveEnrolment: r.PassiveEnrolment, PrintUnusedMonths: r.PrintUnusedMonths}
 }
 
+// resolved returns the policy for what comes by no call.
+func (v *voices) resolved(tenant string) (policy.Resolved, identity.Rules, error) {
+	r, err := v.policy.Resolve(policy.Call{Tenant: tenant})
+	return r, rulesOf(r), err
+}
+
 // ruled returns the registry of a tenant with the rules for what comes by no call.
 func (v *voices) ruled(tenant string) (*identity.Registry, identity.Rules, error) {
-	r, err := v.policy.Resolve(policy.Call{Tenant: tenant})
+	_, rules, err := v.resolved(tenant)
 	if err != nil {
 		return nil, identity.Rules{}, err
 	}
 	reg, err := v.registry(tenant)
-	return reg, rulesOf(r), err
+	return reg, rules, err
 }
 
 // refusal makes a registry's refusal one of the REST interface.
@@ -69,6 +76,50 @@ func (v *voices) mayEnrol(ctx context.Context, reg *identity.Registry, by string
 	}
 	_, err = reg.MayEnrol(ctx, by, e, rules)
 	return false, refusal(err)
+}
+
+// suspicious looks for the voice of a new print in the watchlists and, where the policy permits it, among everybody enrolled. It
+// returns why a person has to look at the print before it is in force: a hit is a lead, and no refusal.
+func (v *voices) suspicious(ctx context.Context, reg *identity.Registry, speaker string, print *voiceprint.Voiceprint) (string, error) {
+	made, rules, err := v.resolved(reg.Tenant())
+	if err != nil {
+		return "", err
+	}
+	look := permit.Permit{Watchlists: made.Permit.Watchlists}
+	if _, ok := made.Search(policy.SearchDuplicates, ""); ok {
+		look.Identification = true
+	}
+	call, err := v.known.Call(ctx, reg, look, rules)
+	if err != nil {
+		return "", fault(err)
+	}
+	lists := look.Watchlists
+	if look.Identification {
+		lists = append(slices.Clone(lists), "")
+	}
+	for _, list := range lists {
+		g, who, err := call.Gallery(list)
+		if err != nil {
+			return "", err
+		}
+		found, err := g.Duplicates("", print, voiceprint.DefaultIdentify())
+		if errors.Is(err, voiceprint.ErrUncalib) { // its scores are no evidence
+			return "", nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("server: enrol: %w", err)
+		}
+		for _, hit := range found {
+			switch {
+			case who(hit.ID) == speaker:
+			case list == "":
+				return "duplicate", nil
+			default:
+				return "watchlist_match", nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // searchable returns ErrForbidden where the policy permits no such search.

@@ -177,7 +177,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.uploads = &uploads{
-		store: s.store, files: files, queue: jobs, engine: d.Engine, policy: c.Policy, records: s.records, dir: c.DataDir, log: d.Log, now: d.Now,
+		store: s.store, files: files, queue: jobs, engine: d.Engine, policy: c.Policy, voices: callers{known}, records: s.records, dir: c.DataDir, log: d.Log, now: d.Now,
 	}
 	kept := &ledger{store: s.store, saved: s.relay.Wake}
 	s.api = api.New(api.Options{

@@ -15,6 +15,8 @@ import (
 	"github.com/timbre-voice/timbre/interaction/analysis"
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/events"
+	"github.com/timbre-voice/timbre/server/ingest"
+	"github.com/timbre-voice/timbre/server/live"
 	"github.com/timbre-voice/timbre/server/policy"
 	"github.com/timbre-voice/timbre/server/store"
 )
@@ -28,6 +30,7 @@ type uploads struct {
 	queue   events.Queue
 	engine  *analysis.Engine
 	policy  policy.Config
+	voices  live.Voices
 	records *records
 	dir     string // for the copy of a recording that is being read
 	now     func() time.Time
@@ -182,9 +185,13 @@ func (u *uploads) analyse(ctx context.Context, t *store.Tenant, v *store.Upload)
 	if err != nil {
 		return "", &recordingError{err}
 	}
+	voice, err := u.voices.Voice(ctx, ingest.Start{Tenant: t.ID()}, made.Permit)
+	if err != nil {
+		return "", err
+	}
 	var told time.Time
 	r, err := analysis.AnalyzeFile(ctx, path, analysis.FileOptions{
-		Channels: roles, Agent: b.AgentID, Customer: b.CustomerID, Language: b.Language, Permit: made.Permit, Engine: u.engine,
+		Channels: roles, Agent: b.AgentID, Customer: b.CustomerID, Language: b.Language, Permit: made.Permit, Engine: u.engine, Voice: voice, Claim: b.ClaimedIdentity,
 		Progress: func(done, total int64) {
 			if now := u.now(); total > 0 && now.Sub(told) >= uploadSign {
 				told = now

@@ -50,7 +50,7 @@ func (v *voices) speaker(ctx context.Context, t *store.Tenant, s *store.Speaker)
 	}
 	rows, err := t.VoiceprintsOf(ctx, s.ID)
 	for _, p := range rows {
-		out.Prints = append(out.Prints, api.Print{ID: p.ID, Model: p.Model, Version: p.ModelVersion, NetSpeechMs: p.NetSpeechMs, CreatedAt: p.CreatedAt})
+		out.Prints = append(out.Prints, api.Print{ID: p.ID, State: string(p.State), Model: p.Model, Version: p.ModelVersion, NetSpeechMs: p.NetSpeechMs, CreatedAt: p.CreatedAt})
 	}
 	return out, fault(err)
 }
@@ -286,6 +286,9 @@ func (v *voices) Enrol(ctx context.Context, tenant, by, id, consentRef string, c
 	if e.Print, err = print.MarshalBinary(); err != nil {
 		return api.Enrolled{}, fmt.Errorf("server: voiceprint: %w", err)
 	}
+	if e.Review, err = v.suspicious(ctx, reg, id, print); err != nil {
+		return api.Enrolled{}, err
+	}
 	if fresh {
 		if _, err := reg.GiveConsent(ctx, by, store.Consent{SpeakerID: id, Ref: consentRef, Purpose: identity.PurposeVerify}); err != nil {
 			return api.Enrolled{}, fault(err)
@@ -294,9 +297,13 @@ func (v *voices) Enrol(ctx context.Context, tenant, by, id, consentRef string, c
 	if _, err := reg.Enrol(ctx, by, e, rules); err != nil {
 		return api.Enrolled{}, refusal(err)
 	}
+	v.known.Forget(tenant)
 	out := api.Enrolled{NetSpeechMs: print.Quality.NetSpeech.Milliseconds(), Reasons: []string{}}
 	for _, r := range report {
 		out.Reasons = append(out.Reasons, codes(r.Reasons)...)
+	}
+	if e.Review != "" {
+		out.Reasons = append(out.Reasons, e.Review)
 	}
 	out.Speaker, err = v.Speaker(ctx, tenant, id)
 	return out, err

@@ -151,9 +151,21 @@ func TestVoicesByUpload(t *testing.T) {
 		t.Errorf("watchlist: %+v", v)
 	}
 
+	// The voice of somebody on the watchlist comes to be enrolled: a lead for a person, and not in force until then.
+	e = api.Enrolled{}
+	post("/v1/speakers/carl/voiceprints?consent_ref=r-4&channel=0", recording, 201, &e)
+	if !slices.Contains(e.Reasons, "watchlist_match") || e.Speaker.State != "pending" || e.Speaker.Prints[0].State != "pending" {
+		t.Errorf("enrolled beside a watchlist: %+v", e)
+	}
+	v = interaction.Voice{}
+	post("/v1/verify?speaker=carl&channel=0", recording, 200, &v)
+	if v.Decision != interaction.NotEnrolled {
+		t.Errorf("before approval: %+v", v)
+	}
+
 	var list api.List[api.Speaker]
 	n.request(t, http.MethodGet, "/v1/speakers", "", nil, 200, &list)
-	if len(list.Items) != 2 || list.Items[0].UsedAt == nil {
+	if len(list.Items) != 3 || list.Items[0].UsedAt == nil {
 		t.Errorf("speakers: %+v", list.Items)
 	}
 	var consents api.List[api.Consent]

@@ -23,8 +23,8 @@ const maxConfigFile = 1 << 20
 
 // serveFlags are the flags of timbre serve. What is not given, by flag or environment, leaves the configuration as it is.
 type serveFlags struct {
-	config, addr, audioSocket, db, dataDir, natsURL, logLevel string
-	acceptLicense                                             bool
+	config, addr, audioSocket, db, dataDir, natsURL, logLevel, tlsCert, tlsKey string
+	acceptLicense                                                              bool
 }
 
 func (f *serveFlags) register(flags *pflag.FlagSet) {
@@ -54,6 +54,7 @@ func (f *serveFlags) load(cmd *cobra.Command) (server.Config, error) {
 		to   *string
 	}{
 		{"addr", &c.Addr}, {"audiosocket-addr", &c.AudioSocketAddr}, {"db", &c.DB}, {"data-dir", &c.DataDir}, {"nats-url", &c.NATS.URL}, {"log-level", &c.Log.Level},
+		{"tls-cert-file", &c.TLS.CertFile}, {"tls-key-file", &c.TLS.KeyFile},
 	} {
 		if flag := cmd.Flags().Lookup(s.flag); flag != nil && flag.Changed {
 			*s.to = flag.Value.String()
@@ -128,6 +129,8 @@ closes. A second one ends it at once.`,
 	flags.StringVar(&f.audioSocket, "audiosocket-addr", "", "take Asterisk's AudioSocket at `host:port`")
 	flags.StringVar(&f.natsURL, "nats-url", "", "use the NATS server at `URL` instead of an embedded one")
 	flags.StringVar(&f.logLevel, "log-level", "", "log from `level` on: debug, info, warn, error")
+	flags.StringVar(&f.tlsCert, "tls-cert-file", "", "serve TLS with the certificate in `FILE`, PEM; with --tls-key-file")
+	flags.StringVar(&f.tlsKey, "tls-key-file", "", "the certificate's key in `FILE`, PEM")
 	flags.BoolVar(&f.acceptLicense, "accept-model-license", false, "beyond loopback, use models whose licence forbids commercial use")
 	flags.BoolVar(&show, "print-config", false, "print a configuration file with every key at its default, and stop")
 	cmd.AddCommand(a.serveKeysCommand())

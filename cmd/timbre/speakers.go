@@ -18,12 +18,13 @@ import (
 func (a *app) speakersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "speakers",
-		Short: "List, show and delete the enrolled speakers",
+		Short: "List, show and delete the enrolled speakers, and decide about them",
 		Args:  noSuchCommand,
 		RunE:  needsCommand,
 	}
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(a.speakersListCommand(), a.speakersShowCommand(), a.speakersDeleteCommand())
+	cmd.AddCommand(a.registryCommands()...)
 	return cmd
 }
 

@@ -108,7 +108,8 @@ func analyzeFile(ctx context.Context, path string, o FileOptions) (*interaction.
 		return nil, err
 	}
 	defer s.Abort()
-	if err := s.Bind(ctx, interaction.Binding{ClaimedIdentity: o.Claim}); err != nil {
+	voice := s.lookUp(ctx, &interaction.Binding{ClaimedIdentity: o.Claim, CustomerID: o.Customer})
+	if err := s.send(ctx, piece{do: voice}); err != nil {
 		return nil, err
 	}
 	if err := feed(ctx, s, rd, o.Tap); err != nil {

@@ -229,13 +229,14 @@ func view(t *testing.T, n *node, all []operation, key string) map[string]string 
 		if o.method != http.MethodGet || strings.Contains(o.path, "{") || strings.Contains(o.path, "calls") || strings.Contains(o.path, "keys") || !strings.HasPrefix(o.path, "/v1/") {
 			continue
 		}
-		path := o.aim(nil)
-		status, b, err := n.do(http.MethodGet, path[len(path)-1], key, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if status == http.StatusOK {
-			out[path[len(path)-1]] = string(b)
+		for _, path := range o.aim(nil) {
+			status, b, err := n.do(http.MethodGet, path, key, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if status == http.StatusOK {
+				out[path] = string(b)
+			}
 		}
 	}
 	return out

@@ -75,6 +75,7 @@ type Speaker struct {
 // Print describes a voiceprint.
 type Print struct {
 	ID          string    `json:"id"`
+	State       string    `json:"state" doc:"active, or pending: waits for a person's approval and is not compared with."`
 	Model       string    `json:"model"`
 	Version     string    `json:"version"`
 	NetSpeechMs int64     `json:"net_speech_ms"`

@@ -53,7 +53,7 @@ var ErrReceipt = errors.New("identity: receipt")
 // receipt. Errors: ErrReceipt.
 func (r *Receipt) Verify(public ed25519.PublicKey) error {
 	if len(public) != ed25519.PublicKeySize || hex.EncodeToString(public) != r.PublicKey {
-		return fmt.Errorf("%w: made with public key %.16s..., want %.16x...", ErrReceipt, r.PublicKey, []byte(public))
+		return fmt.Errorf("%w: public key %.16s and more, want %.16x and more", ErrReceipt, r.PublicKey, []byte(public))
 	}
 	text, err := r.Signed()
 	if err != nil {

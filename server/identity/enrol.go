@@ -32,6 +32,7 @@ type Enrolment struct {
 	ConsentRef   string // of a consent in the ledger; empty: the latest that is in force
 	Watchlist    string // the list that the print is made for, which stands in the place of a consent
 	Passive      bool   // made of calls, not in the person's presence
+	Review       string // why a person has to look at it before it is in force, as a code; empty: nobody has to
 	Model        Model
 	Print        []byte // plain; borrowed
 	NetSpeechMs  int64
@@ -67,14 +68,14 @@ func (r *Registry) MayEnrol(ctx context.Context, by string, e Enrolment, rules R
 }
 
 // Enrol keeps a voiceprint in the place of the person's print of the same model, or beside those of others. One that was made of
-// calls waits for Approve, and leaves the print that is in force as it is. Errors: those of MayEnrol, of Vault and of the store.
+// calls, or has to be reviewed, waits for Approve, and leaves the print that is in force as it is. Errors: those of MayEnrol, of Vault and of the store.
 func (r *Registry) Enrol(ctx context.Context, by string, e Enrolment, rules Rules) (store.Voiceprint, error) {
 	ref, err := r.MayEnrol(ctx, by, e, rules)
 	if err != nil {
 		return store.Voiceprint{}, err
 	}
 	state := store.EnrolmentActive
-	if e.Passive {
+	if e.Passive || e.Review != "" {
 		state = store.EnrolmentPending
 	}
 	wrapped, err := r.person(ctx, e, state)
@@ -101,9 +102,11 @@ func (r *Registry) Enrol(ctx context.Context, by string, e Enrolment, rules Rule
 	if v, err = r.rows.SaveVoiceprint(ctx, v); err != nil {
 		return store.Voiceprint{}, err
 	}
-	_, err = r.log(ctx, by, action, e.Speaker, map[string]string{
-		"voiceprint": v.ID, "state": string(state), "model": v.Model, "model_version": v.ModelVersion, "sources": strconv.Itoa(v.Sources),
-	})
+	detail := map[string]string{"voiceprint": v.ID, "state": string(state), "model": v.Model, "model_version": v.ModelVersion, "sources": strconv.Itoa(v.Sources)}
+	if e.Review != "" {
+		detail["review"] = e.Review
+	}
+	_, err = r.log(ctx, by, action, e.Speaker, detail)
 	return v, err
 }
 
