@@ -22,12 +22,12 @@ demo: build ## analyse the recorded sample call from end to end and show the rep
 	@echo; echo "The record (JSON) and the timeline (SVG) are in out/demo."
 
 test: ## everything but the race detector
-	@scripts/setup
+	@scripts/setup browser
 	go vet ./...
 	go test -timeout 20m ./...
 
 race: ## the same tests under the race detector
-	@scripts/setup
+	@scripts/setup browser
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
 
 twins: ## what runs networks, again with the AVX2 kernels and with plain Go: the records must be the same
