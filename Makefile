@@ -17,7 +17,9 @@ build: ## bin/timbre, one static binary
 	@scripts/setup
 	go build -trimpath -o bin/timbre ./cmd/timbre
 
-demo: build ## analyse the recorded sample call from end to end and show the report
+demo: build ## stream the sample call to a server, show the events and the stored record; then the report of the recording
+	go run ./internal/demo -timbre bin/timbre -o out/demo testdata/calls/sample-call.wav
+	@echo
 	bin/timbre analyze -o out/demo testdata/calls/sample-call.wav
 	@echo; echo "The record (JSON) and the timeline (SVG) are in out/demo."
 
@@ -32,8 +34,8 @@ race: ## the same tests under the race detector
 
 twins: ## what runs networks, again with the AVX2 kernels and with plain Go: the records must be the same
 	@scripts/setup
-	GODEBUG=cpu.avx512f=off go test -count=1 ./engine/nn ./engine/vad ./interaction/analysis
-	GODEBUG=cpu.avx512f=off,cpu.avx2=off go test -count=1 ./engine/nn ./engine/vad ./interaction/analysis
+	GODEBUG=cpu.avx512f=off go test -count=1 ./engine/nn ./engine/vad ./voiceprint ./interaction/analysis
+	GODEBUG=cpu.avx512f=off,cpu.avx2=off go test -count=1 ./engine/nn ./engine/vad ./voiceprint ./interaction/analysis
 
 lint: ## gofmt and staticcheck
 	@scripts/setup lint

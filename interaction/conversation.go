@@ -12,6 +12,18 @@ type Conversation struct {
 	ResponseLatencyMs           map[Role]Latency `json:"response_latency_ms,omitempty"` // keyed by who answers
 	Pace                        map[Role]Pace    `json:"pace,omitempty"`
 	Channels                    []ChannelMetrics `json:"channels"`
+	Legs                        []LegMetrics     `json:"legs,omitempty"` // of the agents, where several were on the call one after the other
+}
+
+// LegMetrics credits one agent of several with what happened in that agent's part of the call. What spans a transfer belongs to
+// the leg in which it began.
+type LegMetrics struct {
+	ParticipantID     string   `json:"participant_id"`
+	TalkTimeMs        int64    `json:"talk_time_ms"`
+	Turns             RoleTurn `json:"turns"`
+	InterruptionCount int      `json:"interruption_count"` // by this agent
+	ResponseLatencyMs *Latency `json:"response_latency_ms,omitempty"`
+	Pace              *Pace    `json:"pace,omitempty"`
 }
 
 // TalkTime is how long there was speech.

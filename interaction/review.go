@@ -13,15 +13,15 @@ type Alert struct {
 
 // CX joins the call with what the customer said of it.
 type CX struct {
-	PeakEnd       *float64       `json:"peak_end,omitempty"` // mean of the strongest moment and the end
+	PeakEnd       *float64       `json:"peak_end,omitempty"` // 1 less the mean of anger at its peak and at the end; 1 is best
 	PredictedCSAT *PredictedCSAT `json:"predicted_csat,omitempty"`
 	Surveys       []Survey       `json:"surveys,omitempty"`
 	Tasks         []Task         `json:"tasks,omitempty"`
 }
 
-// PredictedCSAT is an estimated answer on the 1 to 5 scale with its 95 % interval.
+// PredictedCSAT is an estimated answer on the 1 to 5 scale, with the interval that holds 95 % of the answers to such calls.
 type PredictedCSAT struct {
-	Value float64 `json:"value"`
+	Value float64 `json:"value"` // the mean answer
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
 }

@@ -36,6 +36,11 @@ func (k *crossCheck) conversation() {
 		}
 	}
 	k.channelMetrics(path+".channels", c)
+	for i, l := range c.Legs {
+		if k.byID[l.ParticipantID] == nil {
+			k.add(index(path+".legs", i)+".participant_id", l.ParticipantID, "the id of a participant")
+		}
+	}
 }
 
 func (k *crossCheck) talkTime(path string, c *Conversation) {
@@ -169,14 +174,33 @@ func (k *crossCheck) affect() {
 		}
 		k.points(path+".deciles", a.Deciles)
 		k.points(path+".timeline", a.Timeline)
+		for _, p := range []struct {
+			name  string
+			point *AffectPoint
+		}{{"overall", &a.Overall}, {"start", &a.Start}, {"end", &a.End}, {"peak_positive", a.PeakPositive}, {"peak_negative", a.PeakNegative}} {
+			if p.point != nil {
+				k.inside(path+"."+p.name, *p.point)
+			}
+		}
+		var sum int64
+		for _, label := range slices.Sorted(maps.Keys(a.ClassMs)) {
+			sum += a.ClassMs[label]
+		}
+		if len(a.ClassMs) > 0 && sum != a.Overall.SpeechMs {
+			k.add(path+".class_ms", sum, "a sum of overall.speech_ms %d", a.Overall.SpeechMs)
+		}
+	}
+}
+
+func (k *crossCheck) inside(path string, p AffectPoint) {
+	if p.AtMs > k.r.Contact.DurationMs {
+		k.add(path+".at_ms", p.AtMs, "at most contact.duration_ms %d", k.r.Contact.DurationMs)
 	}
 }
 
 func (k *crossCheck) points(path string, points []AffectPoint) {
 	for i, p := range points {
-		if p.AtMs > k.r.Contact.DurationMs {
-			k.add(index(path, i)+".at_ms", p.AtMs, "at most contact.duration_ms %d", k.r.Contact.DurationMs)
-		}
+		k.inside(index(path, i), p)
 		if i > 0 && p.AtMs < points[i-1].AtMs {
 			k.add(index(path, i)+".at_ms", p.AtMs, "points by time")
 		}

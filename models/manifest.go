@@ -37,27 +37,35 @@ type Data struct {
 	Licence string `json:"licence"`
 }
 
-// Manifest says what an artefact is. All fields are required.
+// File is one more file of an artefact, for what is neither manifest, weights nor card: it may change without new weights.
+type File struct {
+	Name   string `json:"name"`   // in the folder: lower case, ending in .json or .safetensors
+	Bytes  int64  `json:"bytes"`  // size
+	SHA256 string `json:"sha256"` // 64 hex digits
+}
+
+// Manifest says what an artefact is. All fields but the last are required.
 type Manifest struct {
-	Name         string   `json:"name"`           // folder name: <task>-<arch>-v<N>
-	Task         string   `json:"task"`           // what it computes, as "vad"
-	Arch         string   `json:"arch"`           // kind of network, as "gru"
-	Version      string   `json:"version"`        // of the weights: a new training is a new version
-	Summary      string   `json:"summary"`        // one sentence
-	Created      string   `json:"created"`        // date, YYYY-MM-DD
-	SampleRateHz int      `json:"sample_rate_hz"` // rate of the audio it was trained for
-	Features     string   `json:"features"`       // feature options as their String prints them; a loader compares the text
-	InputDims    int      `json:"input_dims"`     // D of an input row
-	OutputDims   int      `json:"output_dims"`    // D of an output row
-	Classes      []string `json:"classes"`        // names of the output dims, empty for an embedding
-	Params       int      `json:"params"`         // values in the weights file
-	WeightsType  string   `json:"weights_type"`   // F32, F16 or I8
-	WeightsBytes int64    `json:"weights_bytes"`  // size of weights.safetensors
-	SHA256       string   `json:"sha256"`         // of weights.safetensors, 64 hex digits
-	Licence      string   `json:"licence"`        // of the weights, SPDX identifier
-	LicenceClass string   `json:"licence_class"`  // permissive, share-alike or non-commercial
-	TrainingData []Data   `json:"training_data"`  // every source
-	Recipe       string   `json:"recipe"`         // folder of the recipe, from the root of the repository
+	Name         string   `json:"name"`            // folder name: <task>-<arch>-v<N>
+	Task         string   `json:"task"`            // what it computes, as "vad"
+	Arch         string   `json:"arch"`            // kind of network, as "gru"
+	Version      string   `json:"version"`         // of the weights: a new training is a new version
+	Summary      string   `json:"summary"`         // one sentence
+	Created      string   `json:"created"`         // date, YYYY-MM-DD
+	SampleRateHz int      `json:"sample_rate_hz"`  // rate of the audio it was trained for
+	Features     string   `json:"features"`        // feature options as their String prints them; a loader compares the text
+	InputDims    int      `json:"input_dims"`      // D of an input row
+	OutputDims   int      `json:"output_dims"`     // D of an output row
+	Classes      []string `json:"classes"`         // names of the output dims, empty for an embedding
+	Params       int      `json:"params"`          // values in the weights file
+	WeightsType  string   `json:"weights_type"`    // F32, F16 or I8
+	WeightsBytes int64    `json:"weights_bytes"`   // size of weights.safetensors
+	SHA256       string   `json:"sha256"`          // of weights.safetensors, 64 hex digits
+	Licence      string   `json:"licence"`         // of the weights, SPDX identifier
+	LicenceClass string   `json:"licence_class"`   // permissive, share-alike or non-commercial
+	TrainingData []Data   `json:"training_data"`   // every source
+	Recipe       string   `json:"recipe"`          // folder of the recipe, from the root of the repository
+	Files        []File   `json:"files,omitempty"` // further files, as the calibration of a speaker model
 }
 
 // maxManifest bounds what is read as a manifest.
@@ -65,6 +73,9 @@ const maxManifest = 1 << 20
 
 // nameForm ties the folder name to task and arch.
 var nameForm = regexp.MustCompile(`^([a-z0-9]+)-([a-z0-9]+)-v([0-9]+)$`)
+
+// fileForm keeps further files in the folder and within what the program embeds.
+var fileForm = regexp.MustCompile(`^[a-z0-9_-]{1,64}\.(json|safetensors)$`)
 
 // ParseManifest reads and checks a manifest. Unknown fields and trailing text are refused, so that a misspelt field is not
 // silently dropped. Errors: ErrManifest, with every problem listed.
@@ -135,6 +146,14 @@ func (m Manifest) Validate() error {
 		if d.Name == "" || d.What == "" || d.Licence == "" {
 			bad(fmt.Sprintf("training_data[%d]", i), d, "name, what and licence")
 		}
+	}
+	seen := map[string]bool{manifestFile: true, weightsFile: true}
+	for i, f := range m.Files {
+		h, err := hex.DecodeString(f.SHA256)
+		if !fileForm.MatchString(f.Name) || seen[f.Name] || f.Bytes < 1 || f.Bytes > maxWeights || err != nil || len(h) != 32 {
+			bad(fmt.Sprintf("files[%d]", i), f, "a name of its own like scoring.safetensors or calibration.json, bytes and sha256")
+		}
+		seen[f.Name] = true
 	}
 	return errors.Join(errs...)
 }

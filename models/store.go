@@ -14,7 +14,7 @@ import (
 	"github.com/timbre-voice/timbre/engine/nn"
 )
 
-//go:embed */manifest.json */weights.safetensors */CARD.md
+//go:embed */*.json */*.safetensors */CARD.md
 var shipped embed.FS
 
 // The files of an artefact.
@@ -31,7 +31,8 @@ const maxWeights = 1 << 30
 type Artefact struct {
 	Manifest Manifest
 	Tensors  *nn.Tensors
-	Card     string // Markdown
+	Card     string            // Markdown
+	Files    map[string][]byte // what Manifest.Files names, by name; not to be changed
 }
 
 // Store is a set of artefacts, one folder each. It is safe for concurrent use when its file system is.
@@ -126,15 +127,9 @@ func (s *Store) Load(name string) (*Artefact, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.read(name+"/"+weightsFile, min(m.WeightsBytes, maxWeights))
+	w, err := s.intact(name, File{weightsFile, m.WeightsBytes, m.SHA256})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrIntegrity, name, err)
-	}
-	if int64(len(w)) != m.WeightsBytes {
-		return nil, fmt.Errorf("%w: %s: %d bytes, want %d", ErrIntegrity, name, len(w), m.WeightsBytes)
-	}
-	if sum := sha256.Sum256(w); hex.EncodeToString(sum[:]) != strings.ToLower(m.SHA256) {
-		return nil, fmt.Errorf("%w: %s: sha256 %x, want %s", ErrIntegrity, name, sum, m.SHA256)
+		return nil, err
 	}
 	t, err := nn.LoadTensors(w)
 	if err != nil {
@@ -150,7 +145,28 @@ func (s *Store) Load(name string) (*Artefact, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrIntegrity, name, err)
 	}
-	return &Artefact{Manifest: m, Tensors: t, Card: string(card)}, nil
+	a := &Artefact{Manifest: m, Tensors: t, Card: string(card), Files: make(map[string][]byte, len(m.Files))}
+	for _, f := range m.Files {
+		if a.Files[f.Name], err = s.intact(name, f); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// intact returns the content of a file that is the one that the manifest of the artefact names, else ErrIntegrity.
+func (s *Store) intact(name string, f File) ([]byte, error) {
+	b, err := s.read(name+"/"+f.Name, min(f.Bytes, maxWeights))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrIntegrity, name, err)
+	}
+	if int64(len(b)) != f.Bytes {
+		return nil, fmt.Errorf("%w: %s: %s: %d bytes, want %d", ErrIntegrity, name, f.Name, len(b), f.Bytes)
+	}
+	if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != strings.ToLower(f.SHA256) {
+		return nil, fmt.Errorf("%w: %s: %s: sha256 %x, want %s", ErrIntegrity, name, f.Name, sum, f.SHA256)
+	}
+	return b, nil
 }
 
 // Verify reads and checks the artefact of that name and drops it.

@@ -53,6 +53,10 @@ func TestShippedModels(t *testing.T) {
 				if net.Params() != m.Params {
 					t.Errorf("network has %d values, manifest says %d", net.Params(), m.Params)
 				}
+			case "speaker": // voiceprint loads it in its own tests: it imports this package
+				if err := m.Fits(Want{Task: "speaker", SampleRateHz: 8000, InputDims: 40, OutputDims: 192}); err != nil {
+					t.Error(err)
+				}
 			default:
 				t.Errorf("task %q: no room runs it", m.Task)
 			}
@@ -70,7 +74,11 @@ func artefact() (Manifest, fstest.MapFS) {
 		Features: "none", InputDims: 2, OutputDims: 1, Classes: []string{"speech"}, Params: 2, WeightsType: "F32", WeightsBytes: int64(len(weights)),
 		SHA256: hex.EncodeToString(sum[:]), Licence: "CC0-1.0", LicenceClass: Permissive, Recipe: "models/train/toy",
 		TrainingData: []Data{{"a", "b", "c"}}}
+	more := []byte("further")
+	sum = sha256.Sum256(more)
+	m.Files = []File{{"scoring.safetensors", int64(len(more)), hex.EncodeToString(sum[:])}}
 	return m, fstest.MapFS{
+		"vad-toy-v1/scoring.safetensors": {Data: more},
 		"vad-toy-v1/weights.safetensors": {Data: weights},
 		"vad-toy-v1/CARD.md":             {Data: []byte("# vad-toy-v1\n")},
 		"train/README.md":                {Data: []byte("no artefact")},
@@ -112,6 +120,12 @@ func TestLoadRefuses(t *testing.T) {
 		{"other_features", func(m *Manifest, f fstest.MapFS) { m.Features = "mfcc" }, ErrMismatch, `"mfcc"`},
 		{"name_of_another_folder", func(m *Manifest, f fstest.MapFS) { m.Name = "vad-toy-v2" }, ErrManifest, "vad-toy-v2"},
 		{"task_of_another_name", func(m *Manifest, f fstest.MapFS) { m.Task = "spk" }, ErrManifest, "spk-toy-vN"},
+		{"one_bit_of_a_further_file", func(m *Manifest, f fstest.MapFS) { f["vad-toy-v1/scoring.safetensors"].Data[0] ^= 1 }, ErrIntegrity, "scoring.safetensors"},
+		{"further_file_missing", func(m *Manifest, f fstest.MapFS) { delete(f, "vad-toy-v1/scoring.safetensors") }, ErrIntegrity, "scoring.safetensors"},
+		{"further_file_longer", func(m *Manifest, f fstest.MapFS) { m.Files[0].Bytes-- }, ErrIntegrity, "more than"},
+		{"further_file_outside_the_folder", func(m *Manifest, f fstest.MapFS) { m.Files[0].Name = "../a.json" }, ErrManifest, "files[0]"},
+		{"further_file_that_is_the_manifest", func(m *Manifest, f fstest.MapFS) { m.Files[0].Name = "manifest.json" }, ErrManifest, "files[0]"},
+		{"further_file_twice", func(m *Manifest, f fstest.MapFS) { m.Files = append(m.Files, m.Files[0]) }, ErrManifest, "files[1]"},
 		{"no_licence_class", func(m *Manifest, f fstest.MapFS) { m.LicenceClass = "" }, ErrManifest, "licence_class"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/analysis"
+	"github.com/timbre-voice/timbre/interaction/csat"
 	"github.com/timbre-voice/timbre/interaction/policy"
 )
 
@@ -29,6 +30,7 @@ type analyzeFlags struct {
 	summary         bool
 	width           int
 	ascii           bool
+	csat            string // file of a calibration; empty: none
 }
 
 func (a *app) analyzeCommand() *cobra.Command {
@@ -64,6 +66,7 @@ person alone is on it.`,
 	fs.StringVar(&f.agent, "agent", "", "your `ID` of the agent, for the record")
 	fs.StringVar(&f.customer, "customer", "", "your `ID` of the customer, for the record")
 	fs.StringVar(&f.language, "language", "", "BCP 47 `tag` of the language spoken, as en-GB, for the record")
+	fs.StringVar(&f.csat, "csat", "", "`FILE` of timbre calibrate csat, to predict the answer to a survey")
 	fs.BoolVar(&f.json, "json", false, "print one interaction record per line")
 	fs.StringVarP(&f.out, "output", "o", "", "also write a JSON record and an SVG timeline per call into `DIR`")
 	fs.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "`number` of recordings analysed at a time")
@@ -123,6 +126,10 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) error 
 	if err != nil {
 		return err
 	}
+	calibration, err := loadCSAT(f.csat)
+	if err != nil {
+		return err
+	}
 	if f.out != "" {
 		if err := os.MkdirAll(f.out, 0o755); err != nil {
 			return fmt.Errorf("%s: %w, want a folder to write into", f.out, reason(err))
@@ -138,7 +145,7 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) error 
 	names := outputNames(paths)
 	bar := newProgress(a.con, "analysing", len(files), bytes)
 	work := func(ctx context.Context, i int) analysed {
-		v := a.analyzeOne(ctx, f, engine, files[i], names[i], bar)
+		v := a.analyzeOne(ctx, f, engine, calibration, files[i], names[i], bar)
 		bar.fileDone(v.err)
 		return v
 	}
@@ -152,7 +159,7 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) error 
 }
 
 // analyzeOne analyses one recording and writes its files. It runs in a worker.
-func (a *app) analyzeOne(ctx context.Context, f analyzeFlags, engine *analysis.Engine, file recording, name string, bar *progress) analysed {
+func (a *app) analyzeOne(ctx context.Context, f analyzeFlags, engine *analysis.Engine, calibration *csat.Model, file recording, name string, bar *progress) analysed {
 	if file.err != nil {
 		return analysed{err: file.err}
 	}
@@ -160,7 +167,7 @@ func (a *app) analyzeOne(ctx context.Context, f analyzeFlags, engine *analysis.E
 	var read int64
 	o := analysis.FileOptions{
 		Channels: f.roles, Agent: f.agent, Customer: f.customer, Language: f.language,
-		Permit: policy.Default(), Engine: engine,
+		Permit: policy.Default(), Engine: engine, CSAT: calibration,
 		Progress: func(done, _ int64) {
 			done = min(done, file.size) // it may have grown since
 			bar.add(done - read)

@@ -66,7 +66,7 @@ func TestUsageIsExitStatus2(t *testing.T) {
 		says string
 	}{
 		{nil, "no command given, want one of analyze"},
-		{[]string{"analyse"}, `unknown command "analyse", want one of analyze, completion, features, models, version (did you mean analyze?)`},
+		{[]string{"analyse"}, `unknown command "analyse", want one of analyze, audit, calibrate, completion, enroll, eval, features, identify, models, serve, speakers, stream, verify, version (did you mean analyze?)`},
 		{[]string{"models"}, "no command given, want one of info, list, verify"},
 		{[]string{"models", "lists"}, `unknown command "lists"`},
 		{[]string{"models", "list", "x"}, `unexpected argument "x"`},

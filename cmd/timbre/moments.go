@@ -73,7 +73,7 @@ func alertMoments(r *interaction.Interaction) []moment {
 	rank := map[string]float64{"critical": 100, "warning": 90, "info": 60}
 	var ms []moment
 	for _, a := range r.Alerts {
-		ms = append(ms, moment{a.StartMs, a.EndMs, -1, "alert: " + plain(a.Rule), plain(a.Severity) + ", " + plain(a.Evidence), rank[a.Severity]})
+		ms = append(ms, moment{a.StartMs, a.EndMs, -1, "alert: " + strings.ReplaceAll(plain(a.Rule), "_", " "), plain(a.Severity) + ", " + plain(a.Evidence), rank[a.Severity]})
 	}
 	return ms
 }

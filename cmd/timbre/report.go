@@ -27,11 +27,14 @@ type glyphs struct {
 	fax, noise, lost                string
 	overtalk, silence, mark         string
 	tick, rule, ellipsis, dash, dot string
+	levels                          []string // of a value from 0 to 1
 }
 
 var (
-	unicodeGlyphs = glyphs{"▂", "▄", "▇", "♪", "D", "R", "F", "~", "x", "▒", "░", "▼", "│", "─", "…", "–", "·"}
-	asciiGlyphs   = glyphs{"-", "=", "#", "m", "D", "R", "F", "~", "x", "%", ".", "v", "|", "-", "...", "-", "|"}
+	unicodeGlyphs = glyphs{"▂", "▄", "▇", "♪", "D", "R", "F", "~", "x", "▒", "░", "▼", "│", "─", "…", "–", "·",
+		[]string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}}
+	asciiGlyphs = glyphs{"-", "=", "#", "m", "D", "R", "F", "~", "x", "%", ".", "v", "|", "-", "...", "-", "|",
+		[]string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}}
 )
 
 // The ANSI attributes in use.

@@ -33,9 +33,9 @@ func (p *page) voiceAndEmotion(r *interaction.Interaction, ls []lane) {
 				name = upperFirst(sideWords(ls, q.Channel))
 			}
 		}
-		p.field(name, fmt.Sprintf("arousal %.2f at the start, %.2f at the end (0 calm to 1 aroused); probability of an anger signal %s overall; %s",
-			f.Start.Arousal, f.End.Arousal, percent(f.Overall.Anger), plain(f.Trend)))
+		p.affect(name, f)
 	}
+	p.experience(r.CX)
 }
 
 const (

@@ -198,10 +198,23 @@ func scoredCall() *interaction.Interaction {
 	r.Alerts = []interaction.Alert{{Rule: "long hold", Severity: "warning", StartMs: 36_000, EndMs: 50_400, Evidence: "hold of 14.4 s, limit 10 s"}}
 	r.Voice = &interaction.Voice{Decision: interaction.Inconclusive, LLR: ptr(1.25), Threshold: ptr(4.6), NetSpeechMs: 21_400,
 		Reasons: []string{"low_snr", "spoof_not_checked"}, Assurance: interaction.AssuranceEvidenceOnly}
-	r.Affect = []interaction.Affect{{ParticipantID: "p1", Trend: "worsening",
-		Overall: interaction.AffectPoint{Arousal: 0.5, Anger: 0.31, SpeechMs: 21_400},
-		Start:   interaction.AffectPoint{Arousal: 0.31}, End: interaction.AffectPoint{Arousal: 0.72},
-		PeakNegative: &interaction.AffectPoint{AtMs: 56_000, Arousal: 0.91, Anger: 0.77}}}
+	point := func(s said, arousal, anger float64) interaction.AffectPoint {
+		return interaction.AffectPoint{AtMs: s.startMs, SpeechMs: s.endMs - s.startMs, Arousal: arousal, Valence: 0.5 - anger/4, Anger: anger,
+			ArousalSD: ptr(0.08), ValenceSD: ptr(0.12), AngerSD: ptr(0.1)}
+	}
+	a := interaction.Affect{ParticipantID: "p1", Trend: "worsening", ClassMs: map[string]int64{"neutral": 15_500, "angry": 5900}}
+	for _, p := range []struct {
+		said
+		arousal, anger float64
+	}{{said{startMs: 7600, endMs: 12_900}, 0.31, 0.08}, {said{startMs: 16_400, endMs: 19_800}, 0.35, 0.12}, {said{startMs: 31_400, endMs: 34_000}, 0.52, 0.3},
+		{said{startMs: 55_100, endMs: 61_000}, 0.91, 0.77}, {said{startMs: 64_900, endMs: 69_000}, 0.72, 0.5}} {
+		a.Timeline = append(a.Timeline, point(p.said, p.arousal, p.anger))
+	}
+	a.Overall = interaction.AffectPoint{AtMs: 7600, Arousal: 0.5, Valence: 0.42, Anger: 0.31, SpeechMs: 21_400}
+	a.Start, a.End = a.Timeline[0], a.Timeline[4]
+	a.PeakNegative = &a.Timeline[3]
+	r.Affect = []interaction.Affect{a}
+	r.CX = &interaction.CX{PeakEnd: ptr(0.365), PredictedCSAT: &interaction.PredictedCSAT{Value: 2.6, Low: 1, High: 4}}
 	return r
 }
 

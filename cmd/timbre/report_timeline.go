@@ -65,6 +65,7 @@ func (p *page) timeline(r *interaction.Interaction, ls []lane, ms []moment) {
 	}
 	durationMs := min(r.Contact.DurationMs, maxDrawnMs)
 	scale := columnScale(durationMs, n, strips)
+	course := customerCourse(r)
 	p.heading("Timeline" + p.paint(dim, fmt.Sprintf("  one column is %s", span(scale))))
 	for from := int64(0); from == 0 || from < durationMs; from += scale * int64(n) {
 		if from > 0 {
@@ -82,6 +83,7 @@ func (p *page) timeline(r *interaction.Interaction, ls []lane, ms []moment) {
 		for _, l := range ls {
 			p.row(strings.ToUpper(l.Label), sideColour(l.Role), p.laneRow(s, l, r.Contact.Media.Gaps))
 		}
+		p.courseRows(s, course)
 		if c := r.Conversation; c != nil {
 			if c.Overtalk != nil {
 				p.row("OVERTALK", red, p.overtalkRow(s, c))
@@ -317,6 +319,9 @@ func (p *page) legend(r *interaction.Interaction, ls []lane, ms []moment) {
 			parts = append(parts, "A agent, C customer begins to interrupt")
 		}
 		add(len(c.NonTalkTime.Instances) > 0, p.g.silence, "nobody speaks, over 2 s")
+	}
+	if len(customerCourse(r)) > 0 {
+		parts = append(parts, p.g.levels[0]+".."+p.g.levels[len(p.g.levels)-1]+" customer's anger (probability) and arousal, 0 to 1")
 	}
 	add(len(r.Marks) > 0, p.g.mark, "mark")
 	if len(ms) > 0 {

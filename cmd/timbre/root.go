@@ -87,7 +87,8 @@ Exit status: 0 done, 1 failed, 2 the command line was wrong.`,
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log every step to standard error")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(a.analyzeCommand(), a.featuresCommand(), a.modelsCommand(), a.versionCommand())
+	root.AddCommand(a.analyzeCommand(), a.featuresCommand(), a.modelsCommand(), a.enrollCommand(), a.verifyCommand(), a.identifyCommand(),
+		a.speakersCommand(), a.auditCommand(), a.evalCommand(), a.calibrateCommand(), a.serveCommand(), a.streamCommand(), a.versionCommand())
 	return root
 }
 

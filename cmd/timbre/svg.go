@@ -45,18 +45,20 @@ type drawing struct {
 	r          *interaction.Interaction
 	ls         []lane
 	ms         []moment
-	env        *envelope // nil: only the segments are drawn
-	plot       float64   // width of the plot
+	points     []interaction.AffectPoint // the customer's course; none: no model has scored
+	env        *envelope                 // nil: only the segments are drawn
+	plot       float64                   // width of the plot
 	durationMs int64
 }
 
 // timelineSVG returns the timeline of r as a standalone SVG document. env may be nil: a stored record has no envelope.
 func timelineSVG(r *interaction.Interaction, env *envelope) []byte {
 	ls, _ := lanes(r)
-	d := &drawing{r: r, ls: ls, ms: momentsOf(r), env: env, durationMs: min(max(r.Contact.DurationMs, 1), maxDrawnMs)}
+	d := &drawing{r: r, ls: ls, ms: momentsOf(r), points: customerCourse(r), env: env, durationMs: min(max(r.Contact.DurationMs, 1), maxDrawnMs)}
 	d.plot = min(max(svgPlot, seconds(d.durationMs)*svgPxPerS), svgMaxPlot)
 	as := absences(r)
-	lanesEnd := svgTop + len(ls)*(svgLane+svgGap)
+	course := svgTop + len(ls)*(svgLane+svgGap)
+	lanesEnd := course + d.courseHeight()
 	bands := lanesEnd + 2
 	axis := bands + 2*(svgBand+6) + 4
 	legend := axis + 46
@@ -85,6 +87,7 @@ func timelineSVG(r *interaction.Interaction, env *envelope) []byte {
 	for i := range ls {
 		d.lane(i, svgTop+i*(svgLane+svgGap))
 	}
+	d.course(course)
 	d.bands(bands)
 	d.look(lanesEnd)
 	d.axis(axis)

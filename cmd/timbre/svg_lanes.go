@@ -245,6 +245,9 @@ func (d *drawing) legendItems() [][]legendItem {
 		add(c.Interruptions != nil && c.Interruptions.TotalCount > 0, fmt.Sprintf(`<path d="M8 12 l-5 -9 h10 z" fill="%s"/>`, inkColour), "interruption, in the interrupter's colour")
 		add(len(c.NonTalkTime.Instances) > 0, `<rect width="16" height="12" fill="url(#hatch)" stroke="#94a3b8"/>`, "nobody speaks, over 2 s")
 	}
+	if len(d.points) > 0 {
+		items = append(items, courseLegend()...)
+	}
 	add(len(d.r.Contact.Media.Gaps) > 0, `<rect width="16" height="12" fill="#fecaca" stroke="#b91c1c"/>`, "no audio")
 	var lines [][]legendItem
 	x := d.width()

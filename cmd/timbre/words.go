@@ -166,6 +166,8 @@ func whatWords(what string) string {
 		return "voice identity"
 	case "affect":
 		return "course of the emotion"
+	case "cx.predicted_csat":
+		return "predicted CSAT"
 	case "conversation":
 		return "conversation figures"
 	case "conversation.interruptions":

@@ -9,7 +9,8 @@
 // Matrix products, inner products and the element-wise steps around them exist three times: in plain Go, and as assembly for
 // AVX2 with FMA and for AVX-512. A layer takes the fastest set that the processor has when it is made and packs its weights
 // for it. All sets agree to 1e-5 of the sum of absolute products; they differ by rounding, so a record can differ in last
-// digits between processors, never between two runs on one. `go generate ./engine/nn` writes the assembly anew.
+// digits between processors, never between two runs on one. Products of int8 are exact everywhere. `go generate ./engine/nn` writes
+// the assembly anew.
 //
 // # Weights and state
 //

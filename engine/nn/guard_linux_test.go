@@ -52,6 +52,12 @@ func TestKernelsStayInside(t *testing.T) {
 				k.dots(dst[:rows], x, fenced(t, r, inputs, atEnd), inputs)
 				k.axpy(dst[:channels], 2, init)
 				k.scaleShift(init, fenced(t, r, channels, atEnd), fenced(t, r, channels, atEnd))
+				small := func(n int) []int8 {
+					f := fenced(t, r, n, atEnd)
+					return unsafe.Slice((*int8)(unsafe.Pointer(&f[0])), 4*n)
+				}
+				sums := fenced(t, r, rows, atEnd)
+				k.dotsInt8(unsafe.Slice((*int32)(unsafe.Pointer(&sums[0])), rows), small(rows*inputs), small(inputs))
 				if rows*channels > 0 && dst[0] != dst[0] {
 					t.Fatalf("%v: NaN from finite values", k)
 				}

@@ -77,6 +77,16 @@ func axpyAVX2(dst *float32, k float32, x *float32, n int)
 //go:noescape
 func scaleShiftAVX2(x *float32, scale *float32, shift *float32, n int)
 
+// dotInt8x1AVX2 writes the inner products of 1 rows of w with x to dst; n is a multiple of 16.
+//
+//go:noescape
+func dotInt8x1AVX2(dst *int32, w *int8, wStride int, x *int8, n int)
+
+// dotInt8x4AVX2 writes the inner products of 4 rows of w with x to dst; n is a multiple of 16.
+//
+//go:noescape
+func dotInt8x4AVX2(dst *int32, w *int8, wStride int, x *int8, n int)
+
 // tile1x64AVX512 multiplies 1 row(s) of x with 2 panel(s) of 32 channels; of the last panel, edge channels exist.
 //
 //go:noescape
@@ -106,3 +116,13 @@ func axpyAVX512(dst *float32, k float32, x *float32, n int)
 //
 //go:noescape
 func scaleShiftAVX512(x *float32, scale *float32, shift *float32, n int)
+
+// dotInt8x1AVX512 writes the inner products of 1 rows of w with x to dst; n is a multiple of 32.
+//
+//go:noescape
+func dotInt8x1AVX512(dst *int32, w *int8, wStride int, x *int8, n int)
+
+// dotInt8x4AVX512 writes the inner products of 4 rows of w with x to dst; n is a multiple of 32.
+//
+//go:noescape
+func dotInt8x4AVX512(dst *int32, w *int8, wStride int, x *int8, n int)

@@ -1981,6 +1981,93 @@ scaleShift_done:
 	VZEROUPPER
 	RET
 
+// func dotInt8x1AVX2(dst *int32, w *int8, wStride int, x *int8, n int)
+// Requires: AVX, AVX2
+TEXT ·dotInt8x1AVX2(SB), NOSPLIT, $0-40
+	VXORPS Y0, Y0, Y0
+	MOVQ   wStride+16(FP), AX
+	MOVQ   x+24(FP), AX
+	MOVQ   w+8(FP), CX
+	MOVQ   n+32(FP), DX
+
+dotInt8x1_loop:
+	VPMOVSXBW    (AX), Y1
+	VPMOVSXBW    (CX), Y2
+	VPMADDWD     Y1, Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	ADDQ         $+16, CX
+	ADDQ         $+16, AX
+	SUBQ         $+16, DX
+	JG           dotInt8x1_loop
+	MOVQ         dst+0(FP), AX
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X1, X0, X0
+	VPHADDD      X0, X0, X0
+	VPHADDD      X0, X0, X0
+	VMOVD        X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotInt8x4AVX2(dst *int32, w *int8, wStride int, x *int8, n int)
+// Requires: AVX, AVX2
+TEXT ·dotInt8x4AVX2(SB), NOSPLIT, $0-40
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   wStride+16(FP), AX
+	MOVQ   x+24(FP), CX
+	MOVQ   w+8(FP), DX
+	LEAQ   (DX)(AX*1), BX
+	LEAQ   (BX)(AX*1), SI
+	LEAQ   (SI)(AX*1), AX
+	MOVQ   n+32(FP), DI
+
+dotInt8x4_loop:
+	VPMOVSXBW    (CX), Y4
+	VPMOVSXBW    (DX), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VPMOVSXBW    (BX), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VPMOVSXBW    (SI), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMOVSXBW    (AX), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	ADDQ         $+16, SI
+	ADDQ         $+16, AX
+	ADDQ         $+16, CX
+	SUBQ         $+16, DI
+	JG           dotInt8x4_loop
+	MOVQ         dst+0(FP), AX
+	VEXTRACTI128 $0x01, Y0, X4
+	VPADDD       X4, X0, X0
+	VPHADDD      X0, X0, X0
+	VPHADDD      X0, X0, X0
+	VMOVD        X0, (AX)
+	VEXTRACTI128 $0x01, Y1, X0
+	VPADDD       X0, X1, X1
+	VPHADDD      X1, X1, X1
+	VPHADDD      X1, X1, X1
+	VMOVD        X1, 4(AX)
+	VEXTRACTI128 $0x01, Y2, X0
+	VPADDD       X0, X2, X2
+	VPHADDD      X2, X2, X2
+	VPHADDD      X2, X2, X2
+	VMOVD        X2, 8(AX)
+	VEXTRACTI128 $0x01, Y3, X0
+	VPADDD       X0, X3, X3
+	VPHADDD      X3, X3, X3
+	VPHADDD      X3, X3, X3
+	VMOVD        X3, 12(AX)
+	VZEROUPPER
+	RET
+
 // func tile1x64AVX512(dst *float32, dstStride int, x *float32, xStride int, w *float32, wStride int, init *float32, initStride int, k int, edge int, relu bool)
 // Requires: AVX, AVX512F
 TEXT ·tile1x64AVX512(SB), NOSPLIT, $0-81
@@ -2433,5 +2520,102 @@ scaleShift_rest:
 	VMOVUPS     Z0, K1, (AX)
 
 scaleShift_done:
+	VZEROUPPER
+	RET
+
+// func dotInt8x1AVX512(dst *int32, w *int8, wStride int, x *int8, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·dotInt8x1AVX512(SB), NOSPLIT, $0-40
+	VPXORD Z0, Z0, Z0
+	MOVQ   wStride+16(FP), AX
+	MOVQ   x+24(FP), AX
+	MOVQ   w+8(FP), CX
+	MOVQ   n+32(FP), DX
+
+dotInt8x1_loop:
+	VPMOVSXBW     (AX), Z1
+	VPMOVSXBW     (CX), Z2
+	VPMADDWD      Z1, Z2, Z2
+	VPADDD        Z2, Z0, Z0
+	ADDQ          $+32, CX
+	ADDQ          $+32, AX
+	SUBQ          $+32, DX
+	JG            dotInt8x1_loop
+	MOVQ          dst+0(FP), AX
+	VEXTRACTI64X4 $0x01, Z0, Y1
+	VPADDD        Y1, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X1
+	VPADDD        X1, X0, X0
+	VPHADDD       X0, X0, X0
+	VPHADDD       X0, X0, X0
+	VMOVD         X0, (AX)
+	VZEROUPPER
+	RET
+
+// func dotInt8x4AVX512(dst *int32, w *int8, wStride int, x *int8, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·dotInt8x4AVX512(SB), NOSPLIT, $0-40
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   wStride+16(FP), AX
+	MOVQ   x+24(FP), CX
+	MOVQ   w+8(FP), DX
+	LEAQ   (DX)(AX*1), BX
+	LEAQ   (BX)(AX*1), SI
+	LEAQ   (SI)(AX*1), AX
+	MOVQ   n+32(FP), DI
+
+dotInt8x4_loop:
+	VPMOVSXBW     (CX), Z4
+	VPMOVSXBW     (DX), Z5
+	VPMADDWD      Z4, Z5, Z5
+	VPADDD        Z5, Z0, Z0
+	VPMOVSXBW     (BX), Z5
+	VPMADDWD      Z4, Z5, Z5
+	VPADDD        Z5, Z1, Z1
+	VPMOVSXBW     (SI), Z5
+	VPMADDWD      Z4, Z5, Z5
+	VPADDD        Z5, Z2, Z2
+	VPMOVSXBW     (AX), Z5
+	VPMADDWD      Z4, Z5, Z5
+	VPADDD        Z5, Z3, Z3
+	ADDQ          $+32, DX
+	ADDQ          $+32, BX
+	ADDQ          $+32, SI
+	ADDQ          $+32, AX
+	ADDQ          $+32, CX
+	SUBQ          $+32, DI
+	JG            dotInt8x4_loop
+	MOVQ          dst+0(FP), AX
+	VEXTRACTI64X4 $0x01, Z0, Y4
+	VPADDD        Y4, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X4
+	VPADDD        X4, X0, X0
+	VPHADDD       X0, X0, X0
+	VPHADDD       X0, X0, X0
+	VMOVD         X0, (AX)
+	VEXTRACTI64X4 $0x01, Z1, Y0
+	VPADDD        Y0, Y1, Y1
+	VEXTRACTI128  $0x01, Y1, X0
+	VPADDD        X0, X1, X1
+	VPHADDD       X1, X1, X1
+	VPHADDD       X1, X1, X1
+	VMOVD         X1, 4(AX)
+	VEXTRACTI64X4 $0x01, Z2, Y0
+	VPADDD        Y0, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X0
+	VPADDD        X0, X2, X2
+	VPHADDD       X2, X2, X2
+	VPHADDD       X2, X2, X2
+	VMOVD         X2, 8(AX)
+	VEXTRACTI64X4 $0x01, Z3, Y0
+	VPADDD        Y0, Y3, Y3
+	VEXTRACTI128  $0x01, Y3, X0
+	VPADDD        X0, X3, X3
+	VPHADDD       X3, X3, X3
+	VPHADDD       X3, X3, X3
+	VMOVD         X3, 12(AX)
 	VZEROUPPER
 	RET

@@ -86,3 +86,35 @@ func (k isa) tile(a *tileArgs) {
 		tile1x32AVX512(d, a.dstStride, x, a.xStride, w, a.wStride, init, a.initStride, a.k, a.edge, a.relu)
 	}
 }
+
+// int8Lanes is how many int8 values a kernel takes at a time, 0 when there is no kernel. The AVX-512 one needs the byte and word
+// subset beside the foundation; without it the AVX2 one serves.
+func (k isa) int8Lanes() int {
+	switch {
+	case k == plainGo:
+		return 0
+	case k == avx512 && cpu.X86.HasAVX512BW:
+		return 32
+	}
+	return 16
+}
+
+func (k isa) dotsInt8ASM(dst []int32, w, x []int8, n int) {
+	wide := k.int8Lanes() == 32
+	for len(dst) > 0 {
+		rows := 1
+		switch {
+		case len(dst) >= 4 && wide:
+			rows = 4
+			dotInt8x4AVX512(&dst[0], &w[0], len(x), &x[0], n)
+		case len(dst) >= 4:
+			rows = 4
+			dotInt8x4AVX2(&dst[0], &w[0], len(x), &x[0], n)
+		case wide:
+			dotInt8x1AVX512(&dst[0], &w[0], len(x), &x[0], n)
+		default:
+			dotInt8x1AVX2(&dst[0], &w[0], len(x), &x[0], n)
+		}
+		dst, w = dst[rows:], w[rows*len(x):]
+	}
+}

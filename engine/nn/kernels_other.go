@@ -13,3 +13,9 @@ func (k isa) axpyASM(dst []float32, f float32, x []float32) {
 	panic("nn: no kernels for " + k.String())
 }
 func (k isa) scaleShiftASM(x, scale, shift []float32) { panic("nn: no kernels for " + k.String()) }
+
+func (k isa) int8Lanes() int { return 0 }
+
+func (k isa) dotsInt8ASM(dst []int32, w, x []int8, n int) {
+	panic("nn: no kernels for " + k.String())
+}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/timbre-voice/timbre/engine/timeline"
 	"github.com/timbre-voice/timbre/interaction"
-	"github.com/timbre-voice/timbre/interaction/policy"
 )
 
 // warn adds to the record what the reader of the audio had to tolerate. It is for the goroutine that ends the session.
@@ -15,37 +14,51 @@ func (s *Session) warn(warnings []string) {
 	s.opts.Contact.Media.Warnings = append(s.opts.Contact.Media.Warnings, warnings...)
 }
 
-// assemble makes the record of a session whose owner goroutine has ended.
+// assemble makes the record as far as the call has come. It is for the owner goroutine, or who ends the session after it.
 func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 	var total int64
 	separated := true
 	for _, c := range s.channels {
-		total = max(total, c.history.end())
-		separated = separated && c.who.Separated
+		total = max(total, c.end())
+		separated = separated && (c.who.Separated || c.received == 0)
 	}
 	r := interaction.New()
 	r.Contact = s.contact(state, total)
 	r.Governance.Policy = s.opts.Permit.Policy
 	r.Governance.Jurisdiction = s.opts.Permit.Jurisdiction
 	r.Governance.Models = slices.Clone(s.engine.models)
+	r.Governance.ConsentRefs = slices.Clone(s.consents)
+	r.Governance.NoticePlayedAt = utc(s.bound.NoticePlayedAt)
+	r.Marks = s.marksUntil(ms(total))
 
-	tracks := make([]Track, len(s.channels))
+	legs := s.keptLegs()
+	var tracks []Track
 	for i, c := range s.channels {
-		r.Participants = append(r.Participants, c.participant(total))
+		if c.received == 0 && total > 0 { // announced by the platform, and never sent: nobody is known to be there
+			r.NotComputed = append(r.NotComputed, interaction.NotComputed{What: "segments", Channel: &i, Code: interaction.CodeNoSpeech,
+				Detail: "no audio came on the channel"})
+			continue
+		}
+		r.Participants = append(r.Participants, s.participants(c, legs, ms(total))...)
 		for _, g := range c.gaps {
 			r.Contact.Media.Gaps = append(r.Contact.Media.Gaps, g)
 			r.Contact.Media.LostMs += g.EndMs - g.StartMs
 		}
+		floor, known := c.noiseFloor()
 		for _, seg := range c.segments {
-			seg.record.SNRdB = c.snr(seg.power)
+			seg.record.SNRdB = snrOver(seg.power, floor, known)
+			seg.record.ParticipantID = s.participantID(c, legs, seg.record.StartMs)
 			r.Segments = append(r.Segments, seg.record)
 			r.NotComputed = append(r.NotComputed, seg.absent...)
 		}
 		for _, snd := range c.sounds {
 			r.Sounds = append(r.Sounds, snd.record)
 		}
+		r.Sounds = append(r.Sounds, c.toldDigits(ms(total))...)
 		r.NotComputed = append(r.NotComputed, s.absent(c)...)
-		tracks[i] = c.track()
+		t := c.track()
+		t.Hold = t.Hold.Union(s.holds(total))
+		tracks = append(tracks, t)
 	}
 	slices.SortStableFunc(r.Segments, func(a, b interaction.Segment) int {
 		return cmp.Or(cmp.Compare(a.StartMs, b.StartMs), cmp.Compare(a.Channel, b.Channel))
@@ -54,14 +67,18 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 		return cmp.Or(cmp.Compare(a.StartMs, b.StartMs), cmp.Compare(a.Channel, b.Channel))
 	})
 	conversation, absent := conversation(tracks, Rate, total, separated)
+	conversation.Legs = s.legMetrics(tracks, legs, total, separated)
 	r.Conversation = &conversation
 	r.NotComputed = append(r.NotComputed, absent...)
+	AddAffect(r, s.opts.affect())
+	predict(r, s.opts.CSAT)
 	return r
 }
 
 // contact completes what was known at the start of the call.
 func (s *Session) contact(state interaction.State, total int64) interaction.Contact {
 	c := s.opts.Contact
+	s.bindContact(&c)
 	c.ID, c.Tenant, c.State, c.Revision = s.opts.ID, s.opts.Tenant, state, 1
 	c.StartedAt, c.EndedAt = utc(c.StartedAt), utc(c.EndedAt)
 	c.DurationMs = ms(total)
@@ -71,17 +88,6 @@ func (s *Session) contact(state interaction.State, total int64) interaction.Cont
 		c.Audio.Kept = "none"
 	}
 	return c
-}
-
-func (c *channel) participant(total int64) interaction.Participant {
-	return interaction.Participant{
-		ID:          c.participantID(),
-		Role:        c.who.Role,
-		Channel:     c.index,
-		ExternalID:  c.who.ExternalID,
-		DisplayName: c.who.DisplayName,
-		ToMs:        ms(total),
-	}
 }
 
 // absent lists what was not computed on a channel as a whole, with the permit asked first: what it forbids is forbidden
@@ -99,7 +105,7 @@ func (s *Session) absent(c *channel) []interaction.NotComputed {
 		}
 		out = append(out, entry("segments", interaction.CodeNoSpeech, "no speech was found; "+level))
 	}
-	call := policy.Call{Role: c.who.Role, Separated: c.who.Separated, NoticeMs: -1}
+	call := s.policyCall(c)
 	emotion := s.opts.Permit.Emotion(call)
 	if emotion == "" {
 		emotion = interaction.CodeNoModel

@@ -26,11 +26,13 @@ type channel struct {
 	rate       int // of the samples that come in
 	keepDigits bool
 	emit       func(Event)
+	session    *Session // whose owner calls this channel; asked who is speaking
 
 	resampler *audio.Resampler
 	detector  *vad.Detector
 	prosody   *prosody
 	loudness  *engine.Loudness // of the speech
+	affect    *liveAffect      // nil: not the customer's channel
 
 	received int64 // samples that came in, gaps included, at rate
 	scratch  []float32
@@ -41,7 +43,9 @@ type channel struct {
 
 	segments []segment
 	sounds   []sound
+	digits   []digit // that the platform told
 	gaps     []interaction.Gap
+	gapEnd   int64   // where the last gap ends, at rate
 	power    float64 // sum of squares over the speech
 }
 
@@ -60,9 +64,14 @@ type sound struct {
 	record interaction.Sound
 }
 
-// newChannel returns a channel at its start. p is shared by the channels of a session, whose segments are measured one at a time.
-func newChannel(e *Engine, p *prosody, index int, who Channel, o Options) (*channel, error) {
-	c := &channel{index: index, who: who, rate: o.Rate, keepDigits: o.Permit.KeepDigits, emit: o.OnEvent, prosody: p, open: -1}
+// newChannel returns a channel of s at its start. The channels share what measures segments, which happens one at a time.
+func newChannel(s *Session, index int, who Channel) (*channel, error) {
+	e, o := s.engine, s.opts
+	if who.Role == "" {
+		who.Role = interaction.RoleUnknown
+	}
+	c := &channel{index: index, who: who, rate: o.Rate, keepDigits: o.Permit.KeepDigits, emit: o.OnEvent, session: s,
+		prosody: s.prosody, open: -1}
 	if c.emit == nil {
 		c.emit = func(Event) {}
 	}
@@ -72,6 +81,9 @@ func newChannel(e *Engine, p *prosody, index int, who Channel, o Options) (*chan
 	}
 	if c.detector, err = vad.NewDetector(e.vad, e.net); err != nil {
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
+	}
+	if who.Role == interaction.RoleCustomer {
+		c.affect = newLiveAffect(o.affect())
 	}
 	if c.loudness, err = engine.NewLoudness(Rate); err != nil {
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
@@ -90,13 +102,23 @@ func (c *channel) write(x []float32) {
 // skip stands silence in for n samples that are not there and records the gap.
 func (c *channel) skip(n int64, reason string) {
 	at := func(t int64) int64 { return t * 1000 / int64(c.rate) }
-	c.gaps = append(c.gaps, interaction.Gap{Channel: c.index, StartMs: at(c.received), EndMs: at(c.received + n), Reason: reason})
+	if last := len(c.gaps) - 1; last >= 0 && c.gaps[last].Reason == reason && c.gapEnd == c.received {
+		c.gaps[last].EndMs = at(c.received + n) // one gap, however it was told
+	} else {
+		c.gaps = append(c.gaps, interaction.Gap{Channel: c.index, StartMs: at(c.received), EndMs: at(c.received + n), Reason: reason})
+	}
+	c.gapEnd = c.received + n
 	silence := make([]float32, min(n, pieceLen))
 	for n > 0 {
 		k := min(n, int64(len(silence)))
 		c.write(silence[:k])
 		n -= k
 	}
+}
+
+// end returns the position, at Rate, that what came in so far reaches. The resampler holds a little of it back until flush.
+func (c *channel) end() int64 {
+	return max(c.history.end(), (c.received*Rate+int64(c.rate)-1)/int64(c.rate))
 }
 
 // flush ends the channel.
@@ -127,6 +149,9 @@ func (c *channel) hear(e vad.Event) {
 	case e.Kind == vad.KindSpeech:
 		c.open = -1
 		c.addSegment(e.Interval)
+	case e.Type == vad.Start:
+		so := interaction.Sound{Kind: interaction.SoundKind(e.Kind), Channel: c.index, StartMs: ms(e.Interval.Start), EndMs: ms(e.Interval.End)}
+		c.emit(Event{Kind: EventSoundStarted, Channel: c.index, AtMs: so.StartMs, Sound: &so})
 	case e.Type == vad.End:
 		c.addSound(e)
 	}
@@ -140,11 +165,10 @@ func (c *channel) addSegment(v timeline.Interval) {
 	}
 	id := fmt.Sprintf("%d-%04d", c.index, len(c.segments)+1)
 	s := segment{Interval: v, power: meanSquare(x), record: interaction.Segment{
-		ID:            id,
-		ParticipantID: c.participantID(),
-		Channel:       c.index,
-		StartMs:       ms(v.Start),
-		EndMs:         ms(v.End),
+		ID:      id,
+		Channel: c.index,
+		StartMs: ms(v.Start),
+		EndMs:   ms(v.End),
 	}}
 	c.power += s.power * float64(v.Len())
 	c.loudness.Write(x)
@@ -157,7 +181,9 @@ func (c *channel) addSegment(v timeline.Interval) {
 	c.segments = append(c.segments, s)
 	live, prosody := s.record, *s.record.Prosody
 	live.Prosody, live.SNRdB = &prosody, c.snr(s.power)
+	live.ParticipantID = c.session.participantID(c, c.session.keptLegs(), live.StartMs)
 	c.emit(Event{Kind: EventSegment, Channel: c.index, AtMs: live.EndMs, Segment: &live})
+	c.follow(&live)
 }
 
 func (c *channel) addSound(e vad.Event) {
@@ -174,14 +200,6 @@ func (c *channel) addSound(e vad.Event) {
 	c.sounds = append(c.sounds, s)
 	live := s.record
 	c.emit(Event{Kind: EventSound, Channel: c.index, AtMs: live.EndMs, Sound: &live})
-}
-
-// participantID names who is on the channel: the first of its role; later legs of a role count on.
-func (c *channel) participantID() string {
-	if c.who.Role == interaction.RoleUnknown {
-		return fmt.Sprintf("channel-%d", c.index)
-	}
-	return string(c.who.Role) + "-1"
 }
 
 // noiseFloor returns the level of what is neither speech nor another sound, as far as the call has come.
@@ -202,11 +220,16 @@ func (c *channel) noiseFloor() (float64, bool) {
 	return c.levels.noiseFloor(timeline.NewSet(busy...))
 }
 
-// snr returns the ratio, in dB, of speech with the given mean square to the noise floor under it; nil where no floor is known
-// or the speech does not stand out.
+// snr returns the ratio, in dB, of speech with the given mean square to the noise floor under it, as far as the call has come.
 func (c *channel) snr(power float64) *float64 {
 	floor, ok := c.noiseFloor()
-	if !ok {
+	return snrOver(power, floor, ok)
+}
+
+// snrOver returns the ratio, in dB, of speech with the given mean square to a noise floor in dBFS; nil where no floor is known, 0
+// where the speech does not stand out.
+func snrOver(power, floor float64, known bool) *float64 {
+	if !known {
 		return nil
 	}
 	noise := powerOf(floor)

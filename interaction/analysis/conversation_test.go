@@ -458,6 +458,10 @@ func TestGoldenRecordFollowsTheDefinitions(t *testing.T) {
 		}
 	}
 	got, absent := conversation(tracks, 8000, r.Contact.DurationMs*8, true)
+	side := interaction.LegMetrics{ParticipantID: "p1", TalkTimeMs: got.TalkTime.ByRole[interaction.RoleAgent].TotalMs, Turns: got.Turns.ByRole[interaction.RoleAgent]}
+	pace := got.Pace[interaction.RoleAgent]
+	side.Pace = &pace
+	got.Legs = []interaction.LegMetrics{side} // the only leg is the side
 	if diff := cmp.Diff(*r.Conversation, got); diff != "" {
 		t.Errorf("-record +computed:\n%s", diff)
 	}

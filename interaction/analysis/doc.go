@@ -17,7 +17,12 @@
 // goroutine owns the session's state; it ends with Close or Abort, one of which must be called. Memory is bounded: a queue of
 // queueLen pieces and the longest segment of each channel, besides one byte for each 20 ms of a channel.
 //
+// A live call tells more as it runs: Bind says who is on it, Mark what happens to it, AddChannel brings the stream of another side,
+// Snapshot gives the record so far. Bindings and marks carry their meaning by position, not by when they were told, so that they
+// change the record alike whenever they come.
+//
 // The permit is asked before any stage that could be forbidden; what it refuses is never called, and not_computed says why.
 //
-// The definitions of the conversation metrics are in conversation.go.
+// The definitions of the conversation metrics are in conversation.go, those of the course of the emotion in affect.go and of its
+// alerts in affect_experience.go.
 package analysis

@@ -12,6 +12,7 @@ import (
 
 	"github.com/timbre-voice/timbre/engine/audio"
 	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/interaction/csat"
 	"github.com/timbre-voice/timbre/interaction/policy"
 )
 
@@ -32,6 +33,7 @@ type FileOptions struct {
 	Language string // BCP 47 tag, may be empty
 	Permit   policy.Permit
 	Engine   *Engine
+	CSAT     *csat.Model                    // the site's calibration; nil: none
 	Progress func(done, total int64)        // bytes read of the file; nil: none. Called by the reading goroutine
 	Tap      func(channel int, x []float32) // the samples of each channel as they are read, at the file's rate; nil: none
 }
@@ -91,6 +93,7 @@ func analyzeFile(ctx context.Context, path string, o FileOptions) (*interaction.
 		Rate:     format.Rate,
 		Channels: channels,
 		Permit:   o.Permit,
+		CSAT:     o.CSAT,
 		Contact: interaction.Contact{
 			Language:   o.Language,
 			Attributes: map[string]string{channelRolesAttribute: how},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/interaction/csat"
 	"github.com/timbre-voice/timbre/interaction/policy"
 )
 
@@ -23,7 +24,9 @@ type Options struct {
 	Channels []Channel
 	Contact  interaction.Contact // what else is known; Source.Kind and Media.Encoding are required, ids, rate and lengths are ours
 	Permit   policy.Permit
-	OnEvent  func(Event) // called by the session's own goroutine, in order; nil: none. It must not call the session
+	Affect   *AffectOptions // nil: DefaultAffectOptions
+	CSAT     *csat.Model    // the site's calibration; nil: cx.predicted_csat is absent
+	OnEvent  func(Event)    // called by the session's own goroutine, in order; nil: none. It must not call the session
 }
 
 // Channel says who is on one channel.
@@ -32,6 +35,7 @@ type Channel struct {
 	ExternalID  string           // the site's agent or customer id
 	DisplayName string
 	Separated   bool // nobody else is on this channel
+	Mixed       bool // the platform says that several people share the channel: binding a role does not make it Separated
 }
 
 // Validate lists everything that is wrong with o.
@@ -65,6 +69,9 @@ func (o Options) Validate() error {
 			errs = append(errs, fmt.Errorf("analysis: channel %d: role %q, want agent, customer or unknown", i, c.Role))
 		}
 	}
+	if o.Affect != nil {
+		errs = append(errs, o.Affect.Validate())
+	}
 	return errors.Join(append(errs, o.Permit.Validate())...)
 }
 
@@ -75,7 +82,10 @@ type EventKind string
 const (
 	EventSpeechStarted EventKind = "speech_started" // AtMs is where the speech began, Channel whose it is
 	EventSegment       EventKind = "segment"        // Segment is complete, its noise-dependent values are those known so far
+	EventSoundStarted  EventKind = "sound_started"  // Sound as far as it has come; its start may still move
 	EventSound         EventKind = "sound"          // Sound is complete
+	EventAffect        EventKind = "affect"         // Affect is the customer's level after a scored segment, from what was heard so far
+	EventAlert         EventKind = "alert"          // Alert was raised; at Close the record's alerts are those of the final scores
 )
 
 // Event is something that became known while the call runs. The structs are those of the record and belong to the receiver.
@@ -85,6 +95,8 @@ type Event struct {
 	AtMs    int64
 	Segment *interaction.Segment
 	Sound   *interaction.Sound
+	Affect  *interaction.AffectPoint
+	Alert   *interaction.Alert
 }
 
 // ms converts a position in samples at Rate.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/timbre-voice/timbre/interaction"
 )
@@ -21,11 +22,20 @@ const (
 // maxGapSeconds bounds one gap, so that a timestamp from outside cannot make a session work through years of silence.
 const maxGapSeconds = 24 * 3600
 
-// Session analyses one call. Write and Skip may be called from several goroutines, one per channel at a time.
+// Session analyses one call. Write and Skip may be called from several goroutines, one per channel at a time; Bind, Mark,
+// AddChannel and Snapshot from any.
 type Session struct {
 	opts     Options
 	engine   *Engine
-	channels []*channel // touched by the owner goroutine alone until done is closed
+	prosody  *prosody
+	channels []*channel // touched by the owner goroutine alone until done is closed, as what follows
+	bound    interaction.Binding
+	consents []string // in the order in which they became known
+	legs     []leg    // of the agents, by time; never empty
+	marks    []interaction.Mark
+
+	count  atomic.Int32 // channels, for those who are not the owner
+	adding sync.Mutex   // orders AddChannel
 
 	mu      sync.RWMutex // guards closed against a send on a closed queue
 	closed  bool
@@ -34,8 +44,9 @@ type Session struct {
 	buffers sync.Pool
 }
 
-// piece is one message to the owner goroutine: samples, or a gap of so many samples.
+// piece is one message to the owner goroutine: samples, a gap of so many samples, or something to do.
 type piece struct {
+	do      func()
 	channel int
 	samples *[]float32
 	skip    int64
@@ -57,20 +68,19 @@ func (e *Engine) NewSession(o Options) (*Session, error) {
 		done:   make(chan struct{}),
 	}
 	s.buffers.New = func() any { b := make([]float32, 0, pieceLen); return &b }
-	p, err := newProsody()
-	if err != nil {
+	var err error
+	if s.prosody, err = newProsody(); err != nil {
 		return nil, fmt.Errorf("analysis: %w", err)
 	}
+	s.legs = []leg{{}}
 	for i, c := range o.Channels {
-		if c.Role == "" {
-			c.Role = interaction.RoleUnknown
-		}
-		ch, err := newChannel(e, p, i, c, o)
+		ch, err := newChannel(s, i, c)
 		if err != nil {
 			return nil, err
 		}
 		s.channels = append(s.channels, ch)
 	}
+	s.count.Store(int32(len(s.channels)))
 	go s.run()
 	return s, nil
 }
@@ -79,6 +89,10 @@ func (e *Engine) NewSession(o Options) (*Session, error) {
 func (s *Session) run() {
 	defer close(s.done)
 	for p := range s.queue {
+		if p.do != nil {
+			p.do()
+			continue
+		}
 		ch := s.channels[p.channel]
 		if p.samples == nil {
 			ch.skip(p.skip, p.reason)
@@ -124,8 +138,8 @@ func (s *Session) Skip(ctx context.Context, channel int, n int64, reason string)
 }
 
 func (s *Session) checkChannel(channel int) error {
-	if channel < 0 || channel >= len(s.channels) {
-		return fmt.Errorf("analysis: channel %d, want 0 to %d", channel, len(s.channels)-1)
+	if n := int(s.count.Load()); channel < 0 || channel >= n {
+		return fmt.Errorf("analysis: channel %d, want 0 to %d", channel, n-1)
 	}
 	return nil
 }

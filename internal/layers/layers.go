@@ -15,19 +15,32 @@ var Allowed = map[string][]string{
 	"engine/vad":               {"engine", "engine/nn", "engine/timeline"},
 	"models":                   {"engine/nn"},
 	"voiceprint/eval":          {},
+	"voiceprint":               {"engine", "engine/audio", "engine/nn", "engine/timeline", "engine/vad", "models", "voiceprint/eval"},
 	"interaction":              {},
 	"interaction/policy":       {"interaction"},
-	"interaction/analysis":     {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy"},
+	"interaction/csat":         {"interaction"},
+	"interaction/analysis":     {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/csat", "interaction/policy"},
+	"server/api":               {"interaction"},
+	"server/events":            {"interaction"},
+	"server/events/rules":      {"interaction"},
+	"server/identity":          {},
+	"server/ingest":            {"engine/audio", "interaction"},
+	"server/live":              {"interaction", "interaction/policy", "interaction/analysis", "server/ingest"},
 	"server/console":           {"interaction", "interaction/policy", "server/console/scorecard"},
 	"server/console/backing":   {"engine/audio", "interaction", "server/console", "server/store"},
 	"server/console/scorecard": {"interaction"},
 	"server/store":             {"interaction"},
-	"models/train/vad/steps":   {"engine", "engine/nn", "engine/vad"},
-	"cmd/timbre":               {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "interaction", "interaction/policy", "interaction/analysis"},
-	"internal/testkit":         {},
-	"internal/layers":          {},
+	"server": {"server/console", "server/console/backing", "engine/audio", "engine/vad", "voiceprint", "interaction", "interaction/policy", "interaction/analysis", "server/api", "server/events",
+		"server/events/rules", "server/identity", "server/ingest", "server/live", "server/store"},
+	"models/train/vad/steps": {"engine", "engine/nn", "engine/vad"},
+	"cmd/timbre": {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "interaction", "interaction/csat",
+		"interaction/policy", "interaction/analysis", "server", "server/api", "server/identity", "server/ingest", "server/store", "internal/degrade"},
+	"internal/demo":    {"interaction"},
+	"internal/testkit": {},
+	"internal/degrade": {"engine/audio"},
+	"internal/layers":  {},
 }
 
 // Pure lists the packages that are slices in, slices out: no files, no network, no logging, no clock and no goroutines, so
 // that whoever calls them decides about all of these.
-var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy", "server/console/scorecard"}
+var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy", "server/events/rules", "voiceprint", "interaction/csat", "internal/degrade", "server/console/scorecard"}

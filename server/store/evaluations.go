@@ -57,9 +57,9 @@ func (t *Tenant) SaveEvaluation(ctx context.Context, v Evaluation) (Evaluation, 
 			return Evaluation{}, err
 		}
 	}
-	err := t.s.update(ctx, "evaluation", func(tx *sql.Tx) error {
+	err := t.inTurn(ctx, "evaluation", func(tx *sql.Tx) error {
 		v.CreatedAt, v.UpdatedAt, v.SubmittedAt = now, now, time.Time{}
-		before, err := evaluations.find(ctx, tx, t.id, "id = $1", t.s.forUpdate, v.ID)
+		before, err := evaluations.find(ctx, tx, t.id, "id = $1", "", v.ID)
 		if err != nil {
 			return err
 		}
@@ -135,9 +135,9 @@ func (t *Tenant) SaveForm(ctx context.Context, v Form) (Form, error) {
 		return Form{}, invalid("form definition", string(v.Definition), "JSON")
 	}
 	now := t.s.time()
-	err := t.s.update(ctx, "form", func(tx *sql.Tx) error {
+	err := t.inTurn(ctx, "form", func(tx *sql.Tx) error {
 		v.Version, v.State, v.CreatedAt, v.UpdatedAt = 1, "draft", now, now
-		last, err := forms.find(ctx, tx, t.id, "id = $1", "ORDER BY version DESC LIMIT 1"+t.s.forUpdate, v.ID)
+		last, err := forms.find(ctx, tx, t.id, "id = $1", "ORDER BY version DESC LIMIT 1", v.ID)
 		if err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func (t *Tenant) SaveForm(ctx context.Context, v Form) (Form, error) {
 
 // ActivateForm makes a draft the active version and locks the one that was. Errors: ErrNotFound, ErrConflict where it is no draft.
 func (t *Tenant) ActivateForm(ctx context.Context, id string, version int) error {
-	return t.s.update(ctx, "form", func(tx *sql.Tx) error {
+	return t.inTurn(ctx, "form", func(tx *sql.Tx) error {
 		v, err := forms.get(ctx, tx, t.id, id, version)
 		if err != nil {
 			return err
@@ -208,8 +208,8 @@ func (t *Tenant) AddCorrection(ctx context.Context, v Correction) (Correction, e
 	case v.To == "":
 		return Correction{}, invalid("correction to", "", "the right label")
 	}
-	err := t.s.update(ctx, "correction", func(tx *sql.Tx) error {
-		r, err := t.record(ctx, tx, v.InteractionID, t.s.forUpdate)
+	err := t.inTurn(ctx, "correction", func(tx *sql.Tx) error {
+		r, err := t.record(ctx, tx, v.InteractionID)
 		if err != nil {
 			return err
 		}

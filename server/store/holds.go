@@ -44,7 +44,7 @@ func (t *Tenant) PlaceHold(ctx context.Context, v Hold) (Hold, error) {
 	if err := checkKey("legal hold subject", v.Subject); err != nil {
 		return Hold{}, err
 	}
-	err := t.s.update(ctx, "legal hold", func(tx *sql.Tx) error {
+	err := t.inTurn(ctx, "legal hold", func(tx *sql.Tx) error {
 		if err := holds.insert(ctx, tx, t.id, &v); err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func (t *Tenant) PlaceHold(ctx context.Context, v Hold) (Hold, error) {
 
 // ReleaseHold ends a hold. Errors: ErrNotFound, ErrConflict where it was released already.
 func (t *Tenant) ReleaseHold(ctx context.Context, id, by string) error {
-	return t.s.update(ctx, "legal hold", func(tx *sql.Tx) error {
+	return t.inTurn(ctx, "legal hold", func(tx *sql.Tx) error {
 		v, err := holds.get(ctx, tx, t.id, id)
 		if err != nil {
 			return err

@@ -24,7 +24,7 @@ func (t *Tenant) SaveInteraction(ctx context.Context, r *interaction.Interaction
 		return nil, err
 	}
 	var saved *interaction.Interaction
-	err := t.s.update(ctx, "interaction", func(tx *sql.Tx) (err error) {
+	err := t.inTurn(ctx, "interaction", func(tx *sql.Tx) (err error) {
 		saved, err = t.save(ctx, tx, r)
 		return err
 	})
@@ -35,8 +35,8 @@ func (t *Tenant) SaveInteraction(ctx context.Context, r *interaction.Interaction
 // returns it as it was stored. edit may be called more than once; its error ends the change. Errors: ErrNotFound, ErrInvalid.
 func (t *Tenant) ChangeInteraction(ctx context.Context, id string, edit func(*interaction.Interaction) error) (*interaction.Interaction, error) {
 	var saved *interaction.Interaction
-	err := t.s.update(ctx, "interaction", func(tx *sql.Tx) error {
-		r, err := t.record(ctx, tx, id, t.s.forUpdate)
+	err := t.inTurn(ctx, "interaction", func(tx *sql.Tx) error {
+		r, err := t.record(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -70,12 +70,11 @@ func (t *Tenant) check(r *interaction.Interaction) error {
 
 // Interaction returns a record or ErrNotFound.
 func (t *Tenant) Interaction(ctx context.Context, id string) (*interaction.Interaction, error) {
-	return t.record(ctx, t.s.read, id, "")
+	return t.record(ctx, t.s.read, id)
 }
 
-// record reads a record; lock is what ends a SELECT of rows that will be changed.
-func (t *Tenant) record(ctx context.Context, q querier, id, lock string) (*interaction.Interaction, error) {
-	docs, err := texts(ctx, q, "SELECT record FROM records WHERE tenant = $1 AND interaction_id = $2"+lock, t.id, id)
+func (t *Tenant) record(ctx context.Context, q querier, id string) (*interaction.Interaction, error) {
+	docs, err := texts(ctx, q, "SELECT record FROM records WHERE tenant = $1 AND interaction_id = $2", t.id, id)
 	if err == nil && len(docs) == 0 {
 		err = notFound("interaction", id)
 	}
@@ -117,7 +116,7 @@ func (t *Tenant) save(ctx context.Context, tx *sql.Tx, given *interaction.Intera
 	r := &copied
 	id := r.Contact.ID
 	r.Contact.Tenant = t.id
-	before, err := summaries.find(ctx, tx, t.id, "id = $1", t.s.forUpdate, id)
+	before, err := summaries.find(ctx, tx, t.id, "id = $1", "", id)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +139,7 @@ func (t *Tenant) save(ctx context.Context, tx *sql.Tx, given *interaction.Intera
 		return nil, err
 	}
 	if len(before) == 1 {
-		have, err := t.record(ctx, tx, id, "")
+		have, err := t.record(ctx, tx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -191,7 +190,7 @@ func (t *Tenant) writeRecord(ctx context.Context, tx *sql.Tx, r *interaction.Int
 // refresh composes a stored record anew after one of the rows that belong to it changed. A call that is not stored yet gets them
 // when it is.
 func (t *Tenant) refresh(ctx context.Context, tx *sql.Tx, id string) error {
-	r, err := t.record(ctx, tx, id, t.s.forUpdate)
+	r, err := t.record(ctx, tx, id)
 	if Code(err) == "not_found" {
 		return nil
 	}
@@ -219,7 +218,7 @@ func (t *Tenant) refreshContact(ctx context.Context, tx *sql.Tx, contact string)
 // DeleteInteraction removes a record with everything that belongs to it; the surveys of its contact go with the contact's last
 // interaction. On SQLite the bytes are gone from the file after Scrub. Errors: ErrNotFound, ErrConflict under a legal hold.
 func (t *Tenant) DeleteInteraction(ctx context.Context, id string) error {
-	return t.s.update(ctx, "interaction", func(tx *sql.Tx) error { return t.deleteInteraction(ctx, tx, id) })
+	return t.inTurn(ctx, "interaction", func(tx *sql.Tx) error { return t.deleteInteraction(ctx, tx, id) })
 }
 
 func (t *Tenant) deleteInteraction(ctx context.Context, tx *sql.Tx, id string) error {
@@ -265,7 +264,7 @@ func (t *Tenant) ExpiredInteractions(ctx context.Context, limit int) ([]string, 
 // and returns how many interactions it were. It ends with Scrub, as DeleteSpeaker does. Errors: ErrNotFound where nothing is
 // kept of the customer, ErrConflict under a legal hold, of the customer or of one of the interactions: then nothing is removed.
 func (t *Tenant) EraseCustomer(ctx context.Context, id string) (interactions int, err error) {
-	err = t.s.update(ctx, "customer", func(tx *sql.Tx) error {
+	err = t.inTurn(ctx, "customer", func(tx *sql.Tx) error {
 		if err := t.checkHold(ctx, tx, HoldCustomer, id); err != nil {
 			return err
 		}

@@ -33,8 +33,10 @@ type Query struct {
 	Emotion      string           // class that the customer expressed ...
 	EmotionShare Range            // ... in that share of the scored speech; both ends open: any
 	Metrics      map[string]Range // by MetricNames; what was not measured is in no range
-	Sort         string           // one of MetricNames; "": by time. What was not measured is left out of a list sorted by it
-	Ascending    bool             // the oldest or smallest first; else the latest or largest
+	// Sort is one of MetricNames; "": by time. What was not measured is left out of a list sorted by it. There are indexes for
+	// anger_peak, anger_end and non_talk_longest_ms; sorting by another metric reads all that the rest of the query leaves.
+	Sort      string
+	Ascending bool // the oldest or smallest first; else the latest or largest
 }
 
 // Unreviewed is the word of Query.Reviews for interactions without an evaluation.

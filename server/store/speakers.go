@@ -156,7 +156,7 @@ type Deletion struct {
 // the rows are gone and only Scrub has to be called again. Errors: ErrNotFound, ErrConflict under a legal hold.
 func (t *Tenant) DeleteSpeaker(ctx context.Context, id string) (Deletion, error) {
 	var d Deletion
-	err := t.s.update(ctx, "speaker", func(tx *sql.Tx) error {
+	err := t.inTurn(ctx, "speaker", func(tx *sql.Tx) error {
 		d = Deletion{}
 		if err := t.checkHold(ctx, tx, HoldSpeaker, id); err != nil {
 			return err
@@ -202,7 +202,7 @@ func (t *Tenant) forgetSpeaker(ctx context.Context, tx *sql.Tx, id string) (int6
 		return 0, err
 	}
 	for _, i := range named {
-		r, err := t.record(ctx, tx, i, t.s.forUpdate)
+		r, err := t.record(ctx, tx, i)
 		if err != nil {
 			return 0, err
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 // openSQLite opens the file for one writer and a pool of readers. WAL lets them work side by side; synchronous FULL makes a commit
-// survive a loss of power; secure_delete overwrites what is deleted with zeros.
+// survive a loss of power; secure_delete overwrites what is deleted with zeros; cache_size is in KiB, of each connection.
 func openSQLite(path string, readers int) (engine, error) {
 	// Made here rather than by SQLite, for its mode. SQLite gives the WAL the mode of the file.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -26,7 +26,7 @@ func openSQLite(path string, readers int) (engine, error) {
 	}
 	address := func(extra ...string) string {
 		q := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-			"secure_delete(1)"}, extra...), "_txlock": {"immediate"}}
+			"secure_delete(1)", "cache_size(-16384)"}, extra...), "_txlock": {"immediate"}}
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 	}
 	write, err := sql.Open("sqlite", address())

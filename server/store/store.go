@@ -45,7 +45,7 @@ type engine struct {
 	dialect   goose.Dialect
 	write     *sql.DB // SQLite: one connection, since one writer at a time is all that it has
 	read      *sql.DB
-	forUpdate string // ends a SELECT whose rows the transaction will change
+	forUpdate string // ends a SELECT whose rows the transaction will change; rows that refer to them may still come
 	skip      string // the same, passing over rows that another node holds
 }
 
@@ -113,18 +113,30 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	return s.retry(ctx, func() error { return applyMigrations(ctx, p) })
+}
+
+// applyMigrations goes on as long as each try finds the schema further than the one before: another process applied what we were
+// about to, which is how a SQLite file's processes meet.
+func applyMigrations(ctx context.Context, p *goose.Provider) error {
 	sources := p.ListSources()
 	newest := sources[len(sources)-1].Version
-	return s.retry(ctx, func() error {
-		switch have, err := p.GetDBVersion(ctx); {
+	const unread = -1
+	for last := int64(unread - 1); ; {
+		have, err := p.GetDBVersion(ctx)
+		switch {
 		case err != nil:
-			return explainOpen(err)
+			have = unread
 		case have > newest:
 			return invalid("schema version", have, fmt.Sprintf("at most %d: a newer release wrote this database", newest))
+		default:
+			_, err = p.Up(ctx)
 		}
-		_, err := p.Up(ctx)
-		return explainOpen(err)
-	})
+		if err == nil || have == last {
+			return explainOpen(err)
+		}
+		last = have
+	}
 }
 
 // time returns the clock's time as rows keep it.

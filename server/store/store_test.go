@@ -64,11 +64,33 @@ func open(tb testing.TB, dsn string) *world {
 	return w
 }
 
-// onBoth runs the same test on each real engine.
+// onBoth runs the same test on each real engine, empty at its start.
 func onBoth(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, open(t, filepath.Join(t.TempDir(), "timbre.db"))) })
-	t.Run("postgres", func(t *testing.T) { test(t, open(t, testkit.Postgres(t))) })
+	t.Run("postgres", func(t *testing.T) {
+		dsn := sharedPostgres(t)
+		s, err := Open(t.Context(), Options{DSN: dsn, Now: time.Now})
+		must(t, err)
+		_, err = s.write.ExecContext(t.Context(), "TRUNCATE tenants CASCADE")
+		must(t, err)
+		must(t, s.Close())
+		test(t, open(t, dsn))
+	})
 }
+
+// sharedPostgres returns one database for the tests that leave its schema as it is: making one takes longer than most tests.
+func sharedPostgres(t *testing.T) string {
+	shared.Do(func() { sharedDSN = testkit.Postgres(t) })
+	if sharedDSN == "" {
+		t.Fatal("PostgreSQL did not start, see the first test that asked for it")
+	}
+	return sharedDSN
+}
+
+var (
+	shared    sync.Once
+	sharedDSN string
+)
 
 func must(tb testing.TB, err error) {
 	tb.Helper()
@@ -104,7 +126,6 @@ func TestOpen(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
 	garbage := filepath.Join(dir, "garbage")
-	must(t, os.WriteFile(garbage, make([]byte, 8192), 0o600))
 	must(t, os.WriteFile(garbage, []byte("this is a text that is no database, whatever its length may be ..."), 0o600))
 	for _, c := range []struct {
 		name string
@@ -144,21 +165,23 @@ func TestFileIsPrivateAndItsNameIsTakenAsItIs(t *testing.T) {
 }
 
 func TestReopenedStoreHasItsRowsAndANewerSchemaIsRefused(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		ctx := t.Context()
-		again, err := Open(ctx, Options{DSN: w.dsn, Now: w.clock.now})
-		must(t, err)
-		tenants, err := again.Tenants(ctx)
-		must(t, err)
-		if len(tenants) != 2 || tenants[0].ID != "a" || tenants[1].Name != "tenant b" {
-			t.Errorf("tenants %v, want a and b", tenants)
-		}
-		must(t, again.Close())
-		_, err = w.write.ExecContext(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, TRUE)")
-		must(t, err)
-		_, err = Open(ctx, Options{DSN: w.dsn, Now: w.clock.now})
-		code(t, err, "invalid")
-	})
+	for name, dsn := range map[string]string{"sqlite": filepath.Join(t.TempDir(), "timbre.db"), "postgres": testkit.Postgres(t)} {
+		t.Run(name, func(t *testing.T) {
+			w, ctx := open(t, dsn), t.Context()
+			again, err := Open(ctx, Options{DSN: w.dsn, Now: w.clock.now})
+			must(t, err)
+			tenants, err := again.Tenants(ctx)
+			must(t, err)
+			if len(tenants) != 2 || tenants[0].ID != "a" || tenants[1].Name != "tenant b" {
+				t.Errorf("tenants %v, want a and b", tenants)
+			}
+			must(t, again.Close())
+			_, err = w.write.ExecContext(ctx, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, TRUE)")
+			must(t, err)
+			_, err = Open(ctx, Options{DSN: w.dsn, Now: w.clock.now})
+			code(t, err, "invalid")
+		})
+	}
 }
 
 func TestStoresThatOpenAtOnceTakeTurns(t *testing.T) {

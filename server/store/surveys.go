@@ -81,7 +81,7 @@ func (t *Tenant) AddSurvey(ctx context.Context, v Survey) (Survey, error) {
 		return Survey{}, err
 	}
 	var out Survey
-	err := t.s.update(ctx, "survey", func(tx *sql.Tx) (err error) {
+	err := t.inTurn(ctx, "survey", func(tx *sql.Tx) (err error) {
 		if err := surveys.insert(ctx, tx, t.id, &v); err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func (t *Tenant) Surveys(ctx context.Context, q SurveyQuery, p Page) (List[Surve
 
 // DeleteSurvey removes an answer, also from the records. Errors: ErrNotFound.
 func (t *Tenant) DeleteSurvey(ctx context.Context, id string) error {
-	return t.s.update(ctx, "survey", func(tx *sql.Tx) error {
+	return t.inTurn(ctx, "survey", func(tx *sql.Tx) error {
 		v, err := surveys.get(ctx, tx, t.id, id)
 		if err != nil {
 			return err

@@ -48,9 +48,9 @@ func (t *Tenant) SaveTask(ctx context.Context, v Task) (Task, error) {
 		return Task{}, invalid("task state", v.State, "open or done")
 	}
 	var out Task
-	err := t.s.update(ctx, "task", func(tx *sql.Tx) (err error) {
+	err := t.inTurn(ctx, "task", func(tx *sql.Tx) (err error) {
 		v.CreatedAt, v.UpdatedAt, v.Due = now, now, stored(&v.Due)
-		before, err := tasks.find(ctx, tx, t.id, "id = $1", t.s.forUpdate, v.ID)
+		before, err := tasks.find(ctx, tx, t.id, "id = $1", "", v.ID)
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (t *Tenant) Tasks(ctx context.Context, q TaskQuery, p Page) (List[Task], er
 
 // DeleteTask removes a task, also from its record. Errors: ErrNotFound.
 func (t *Tenant) DeleteTask(ctx context.Context, id string) error {
-	return t.s.update(ctx, "task", func(tx *sql.Tx) error {
+	return t.inTurn(ctx, "task", func(tx *sql.Tx) error {
 		v, err := tasks.get(ctx, tx, t.id, id)
 		if err != nil {
 			return err

@@ -44,7 +44,7 @@ func (s *Store) retry(ctx context.Context, f func() error) error {
 // update runs f in a transaction of the writer, again when another writer was in the way, so f must do nothing but database work
 // and must set its results anew each time. Errors of f roll back and are returned as they are.
 func (s *Store) update(ctx context.Context, what string, f func(tx *sql.Tx) error) error {
-	err := s.retry(ctx, func() error {
+	return s.retry(ctx, func() error {
 		tx, err := s.write.BeginTx(ctx, nil)
 		if err != nil {
 			return explain(err, what)
@@ -57,5 +57,20 @@ func (s *Store) update(ctx context.Context, what string, f func(tx *sql.Tx) erro
 		}
 		return explain(tx.Commit(), what)
 	})
-	return err
+}
+
+// inTurn runs f in a transaction that no other inTurn of the tenant runs beside, on any node. What depends on rows that may not
+// be there yet cannot lock them: a record takes up the surveys of its contact while the next survey comes in, and each audit entry
+// follows the one before. Errors: ErrNotFound where there is no such tenant.
+func (t *Tenant) inTurn(ctx context.Context, what string, f func(tx *sql.Tx) error) error {
+	return t.s.update(ctx, what, func(tx *sql.Tx) error {
+		n, err := count(ctx, tx, "SELECT 1 FROM tenants WHERE id = $1"+t.s.forUpdate, t.id)
+		if err == nil && n == 0 {
+			return notFound("tenant", t.id)
+		}
+		if err != nil {
+			return explain(err, what)
+		}
+		return f(tx)
+	})
 }

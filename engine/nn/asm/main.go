@@ -120,6 +120,8 @@ func main() {
 		dots(a, 4)
 		axpy(a)
 		scaleShift(a)
+		dotsInt8(a, 1)
+		dotsInt8(a, 4)
 	}
 	Generate()
 }

@@ -1,7 +1,8 @@
 """Training batches. Batch number n is a function of (seed, n) alone, so a run that was interrupted sees what it would have seen.
 
 A speaker is drawn first, with a weight that grows with its seconds; some of its clips are joined to a segment, played at 0.9, 1
-or 1.1 times the speed (each speed is a speaker of its own) and sent through a line (augment.py).
+or 1.1 times the speed, sent through a line (augment.py) and seen through one of three vocal tracts (features.WARPS). Each pair of
+speed and tract is a speaker of its own: nine that share words, room and session, so that only the voice tells them apart.
 
 A segment never holds more than SHARE of what there is of a speaker and is repeated up to its length. Most speakers have less than
 two seconds of speech: a segment that held all of it would let the network know a recording by its words, and it does: in a trial
@@ -23,8 +24,9 @@ SPEEDS = ((1, 1), (10, 9), (10, 11))  # (up, down) of the resampler: normal, slo
 
 
 class Batches:
-    def __init__(self, state, seed, kind):
+    def __init__(self, state, seed, kind, tracts=True):
         self.seed, self.kind = seed, kind
+        self.warps = features.WARPED if tracts else features.WARPED[:1]
         self.pool = Pool(state, "train")
         self.noises = augment.Noises(Pool(state, "noise"), Pool(state, "music"), self.pool)
         self.speakers = sorted(set(self.pool.speaker))
@@ -39,8 +41,8 @@ class Batches:
         self.coded = [v for v in self.pool.variants if v != "clean"]
 
     @property
-    def classes(self):
-        return len(self.speakers) * len(SPEEDS)
+    def voices(self):
+        return len(SPEEDS) * len(self.warps)
 
     def _segment(self, rng, speaker, n):
         """n samples of a speaker: random clips, cut to SHARE of what there is, repeated if they fall short of n."""
@@ -60,7 +62,7 @@ class Batches:
         return np.resize(np.concatenate(out), n)
 
     def _one(self, rng, speaker, n):
-        """One augmented segment of n samples and its class."""
+        """One augmented segment of n samples, its vocal tract and its class."""
         speed = rng.integers(len(SPEEDS))
         up, down = SPEEDS[speed]
         x = self._segment(rng, speaker, n * down // up + 2)
@@ -71,7 +73,8 @@ class Batches:
             x = augment.filtered(rng, x, 0.4)
         if rng.random() < 0.6:
             x = self.noises.background(rng, x)
-        return augment.line(rng, x), speed * len(self.speakers) + speaker
+        warp = rng.integers(len(self.warps))
+        return augment.line(rng, x), warp, (warp * len(SPEEDS) + speed) * len(self.speakers) + speaker
 
     def batch(self, step, size, low_s, high_s):
         """Features [size, T, 40] float32 and classes [size] of batch number step; segments of one length in [low_s, high_s]."""
@@ -79,7 +82,7 @@ class Batches:
         n = int(rng.uniform(low_s, high_s) * RATE) // features.HOP * features.HOP
         who = rng.choice(len(self.speakers), size, replace=False, p=self.weight)
         made = [self._one(np.random.default_rng([self.seed, step, k]), s, n) for k, s in enumerate(who)]
-        m = features.log_mel(np.stack([x for x, _ in made]))
+        m = np.stack([features.log_mel(x, self.warps[warp]) for x, warp, _ in made])
         for row in m:  # SpecAugment: a band or a moment that carries nothing
             if rng.random() < 0.3:
                 w = rng.integers(1, 6)
@@ -89,12 +92,11 @@ class Batches:
                 w = rng.integers(1, 20)
                 at = rng.integers(0, len(row) - w)
                 row[at : at + w] = row.mean(0)
-        return features.from_log_mel(m, self.kind).astype(np.float32), np.array([c for _, c in made])
+        return features.from_log_mel(m, self.kind).astype(np.float32), np.array([c for _, _, c in made])
 
 
-def _work(queue, state, seed, kind, plan, step, last):
-    os.nice(5)
-    b = Batches(state, seed, kind)
+def _work(queue, state, seed, kind, tracts, plan, step, last):
+    b = Batches(state, seed, kind, tracts)
     parent = os.getppid()
     for n in range(step, last):
         made = (n,) + b.batch(n, *plan(n))
@@ -108,13 +110,13 @@ def _work(queue, state, seed, kind, plan, step, last):
                     return
 
 
-def stream(state, seed, kind, plan, step, last):
+def stream(state, seed, kind, tracts, plan, step, last):
     """Start one process that makes batches step to last-1 ahead of time; plan(n) gives (size, low_s, high_s).
 
     Returns the process and its queue of (n, features, classes).
     """
     ctx = multiprocessing.get_context("spawn")
     queue = ctx.Queue(maxsize=6)
-    process = ctx.Process(target=_work, args=(queue, state, seed, kind, plan, step, last), daemon=True)
+    process = ctx.Process(target=_work, args=(queue, state, seed, kind, tracts, plan, step, last), daemon=True)
     process.start()
     return process, queue

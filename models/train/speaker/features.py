@@ -8,6 +8,13 @@ faster than an FFT and needs nothing but numpy.
 """
 import numpy as np
 
+# What engine prints of the same options: a model is only loaded where the two texts are equal.
+TEXT = (
+    "fbank{frame{rate=8000 window_ms=25(200) hop_ms=10(80) scale=1 remove_dc=true preemph=0.97/frame window=povey fft=256 edges=snip}"
+    " mel{bands=40 low_hz=60 high_hz=3800 scale=htk shape=mel norm=peak} spectrum=power log=ln floor=1e-09}"
+    " cepstra{ceps=40 lifter=0 dct=ortho c0=cepstrum energy_floor=1e-09}"
+)
+
 RATE = 8000
 WINDOW = 200
 HOP = 80
@@ -35,10 +42,13 @@ def _mel(hz):
     return 2595 * np.log10(1 + np.asarray(hz) / 700)
 
 
-def _mel_matrix():
-    """[129, 40]: power of bins -> band energies."""
+def _mel_matrix(warp=1.0):
+    """[129, 40]: power of bins -> band energies. With warp each frequency below 3 kHz stands where warp times it stood, above that
+    a straight line joins the end of the band: the vocal tract of somebody else (Jaitly & Hinton 2013)."""
     edges = np.linspace(_mel(LOW_HZ), _mel(HIGH_HZ), BANDS + 2)
-    m = _mel(np.arange(FFT // 2 + 1) * RATE / FFT)[:, None]
+    hz = np.arange(FFT // 2 + 1) * RATE / FFT
+    hz = np.interp(hz, [0, 3000 / max(warp, 1), RATE / 2], [0, 3000 * warp / max(warp, 1), RATE / 2])
+    m = _mel(hz)[:, None]
     up = (m - edges[:-2]) / (edges[1:-1] - edges[:-2])
     down = (edges[2:] - m) / (edges[2:] - edges[1:-1])
     return np.maximum(np.minimum(up, down), 0).astype(np.float32)
@@ -54,17 +64,19 @@ def _dct_matrix():
 
 SPECTRUM = _spectrum_matrix()
 MEL = _mel_matrix()
+WARPS = (1.0, 0.93, 1.07)  # of training
+WARPED = [_mel_matrix(w) for w in WARPS]
 DCT = _dct_matrix()
 
 
-def log_mel(x):
+def log_mel(x, mel=MEL):
     """Samples [..., N] in [-1, 1] -> log-mel [..., T, 40], T = 1 + (N-200)//80."""
     x = np.ascontiguousarray(x, dtype=np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(x, WINDOW, axis=-1)[..., ::HOP, :]
-    s = frames.reshape(-1, WINDOW) @ SPECTRUM
+    s = np.ascontiguousarray(frames.reshape(-1, WINDOW)) @ SPECTRUM  # as a view it would be multiplied without BLAS
     s *= s
     bins = FFT // 2 + 1
-    e = (s[:, :bins] + s[:, bins:]) @ MEL
+    e = (s[:, :bins] + s[:, bins:]) @ mel
     return np.log(np.maximum(e, FLOOR)).reshape(frames.shape[:-1] + (BANDS,))
 
 

@@ -121,10 +121,13 @@ class AttentivePooling(nn.Module):
         return torch.cat([mean, torch.sqrt(torch.clamp(square - mean * mean, min=1e-6))], -1)
 
 
+DILATIONS = (1, 2, 3, 4, 3, 2)
+
+
 class TDNN(nn.Module):
     """Dilated residual TDNN after ECAPA: a frame every 20 ms, the outputs of several blocks joined before pooling."""
 
-    def __init__(self, bands=40, c=256, dilations=(1, 2, 3, 4, 3, 2), joined=384, hidden=96, dims=192):
+    def __init__(self, bands=40, c=256, dilations=DILATIONS, joined=384, hidden=96, dims=192):
         super().__init__()
         self.first, self.first_norm = Conv(bands, c, 5, stride=2), Norm(c)
         self.blocks = nn.ModuleList(Block(c, d) for d in dilations)

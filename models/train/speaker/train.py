@@ -2,7 +2,7 @@
 
     python3 train.py --data DIR [--sounds DIR] [--state DIR] [--net tdnn] [--until HH:MM | --hours H]
 
-Two stages in one run of --steps + --final-steps. The first takes segments of 1 to 2.2 s and raises the margin to 0.2; the second
+Two stages in one run of --steps + --final-steps. The first takes segments of 1 to 2.4 s and raises the margin to 0.2; the second
 takes segments of 4 to 6 s, a margin of 0.35 and a small learning rate that falls to nothing.
 Every step is a function of (seed, step) and of the weights, so no random state needs to be kept.
 """
@@ -44,6 +44,7 @@ def arguments():
     p.add_argument("--eval-every", type=int, default=500)
     p.add_argument("--until", default="", help="stop at this time of day, HH:MM")
     p.add_argument("--hours", type=float, default=0, help="stop after this many hours")
+    p.add_argument("--one-tract", action="store_true", help="no warped vocal tracts: three classes a speaker")
     p.add_argument("--float32", action="store_true", help="no bfloat16 products")
     return p.parse_args()
 
@@ -63,7 +64,7 @@ def deadline(a):
 
 def segment_plan(step, steps, batch):
     """(batch size, shortest, longest segment in s) of a step."""
-    return (batch, 1.0, 2.2) if step < steps else (batch // 2, 4.0, 6.0)
+    return (batch, 1.0, 2.4) if step < steps else (batch // 2, 4.0, 6.0)
 
 
 def learning_rate(step, a):
@@ -102,17 +103,21 @@ class Run:
         self.a = a
         self.base = os.path.join(a.state, a.run or a.net)
         self.net, self.kind = nets.build(a.net)
-        self.batches = batches.Batches(a.state, a.seed, self.kind)
-        self.head = SubCentreAAM(192, self.batches.classes)
+        self.batches = batches.Batches(a.state, a.seed, self.kind, not a.one_tract)
+        self.head = SubCentreAAM(192, len(self.batches.speakers), self.batches.voices)
         self.params = list(self.net.parameters()) + list(self.head.parameters())
-        decay = [p for p in self.params if p.dim() > 1]
+        decay = [p for p in self.params if p.dim() == 2 or p.dim() == 4]
         plain = [p for p in self.params if p.dim() <= 1]
-        groups = [{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
+        groups = [
+            {"params": decay, "weight_decay": 0.05, "share": 1.0},
+            {"params": plain, "weight_decay": 0.0, "share": 1.0},
+            {"params": [self.head.skew], "weight_decay": 0.05, "share": 0.1},  # a rotation wanders fast
+        ]
         self.optimiser = torch.optim.AdamW(groups, lr=a.rate, foreach=True)
         self.average = Average(self.net.state_dict())
         self.step, self.best = 0, math.inf
         # what a checkpoint must share with the run that takes it up
-        self.identity = {k: getattr(a, k) for k in ("net", "seed", "batch")} | {"classes": self.batches.classes}
+        self.identity = {k: getattr(a, k) for k in ("net", "seed", "batch")} | {"speakers": len(self.batches.speakers), "voices": self.batches.voices}
 
     def load(self):
         path = self.base + ".checkpoint.pt"
@@ -165,7 +170,7 @@ class Run:
         """One step of the optimiser; returns loss and hit rate."""
         torch.manual_seed(self.a.seed * 1_000_003 + self.step)  # dropout
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.step, self.a)
+            group["lr"] = learning_rate(self.step, self.a) * group["share"]
         loss, hit = self.head(self.net(torch.from_numpy(x)), torch.from_numpy(label), margin(self.step, self.a))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -200,11 +205,11 @@ def main():
     run.net.train()
     dev, last = Pool(a.state, "dev"), a.steps + a.final_steps
     size = sum(p.numel() for p in run.net.parameters())
-    print(f"{a.net}: {size} parameters, {run.batches.classes} classes, step {run.step}", flush=True)
+    print(f"{a.net}: {size} parameters, {len(run.batches.speakers)} speakers in {run.batches.voices} voices, step {run.step}", flush=True)
     if run.step >= last:
         return
     plan = functools.partial(segment_plan, steps=a.steps, batch=a.batch)
-    maker, queue = batches.stream(a.state, a.seed, run.kind, plan, run.step, last)
+    maker, queue = batches.stream(a.state, a.seed, run.kind, not a.one_tract, plan, run.step, last)
     recent, began, saved = [], time.time(), time.time()
     try:
         while run.step < last and time.time() < end:

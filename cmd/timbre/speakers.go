@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/timbre-voice/timbre/server/store"
+)
+
+func (a *app) speakersCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "speakers",
+		Short: "List, show and delete the enrolled speakers",
+		Args:  noSuchCommand,
+		RunE:  needsCommand,
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.AddCommand(a.speakersListCommand(), a.speakersShowCommand(), a.speakersDeleteCommand())
+	return cmd
+}
+
+// keptSpeaker is one enrolled person. No embedding, and no key, ever stands in an output.
+type keptSpeaker struct {
+	ID          string         `json:"id"`
+	DisplayName string         `json:"display_name,omitempty"`
+	State       string         `json:"state"`
+	CreatedAt   time.Time      `json:"created_at"`
+	UsedAt      *time.Time     `json:"used_at"` // last compared with
+	ExpiresAt   *time.Time     `json:"expires_at"`
+	Voiceprints []keptPrint    `json:"voiceprints"`
+	Consents    []givenConsent `json:"consents,omitempty"`
+	Pseudonym   string         `json:"pseudonym,omitempty"` // in the audit log
+}
+
+type keptPrint struct {
+	ID          string    `json:"id"`
+	Model       modelJSON `json:"model"`
+	State       string    `json:"state"`
+	NetSpeechMs int64     `json:"net_speech_ms"`
+	SNRdB       *float64  `json:"snr_db"`
+	Sources     int       `json:"sources"`
+	ConsentRef  string    `json:"consent_ref"`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
+}
+
+type givenConsent struct {
+	Ref         string     `json:"ref"`
+	Purpose     string     `json:"purpose"`
+	GivenAt     time.Time  `json:"given_at"`
+	WithdrawnAt *time.Time `json:"withdrawn_at"`
+}
+
+// when is nil for a time that is not set.
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// describe returns a person with the prints.
+func (p *prints) describe(ctx context.Context, s store.Speaker) (keptSpeaker, error) {
+	out := keptSpeaker{ID: s.ID, DisplayName: s.DisplayName, State: string(s.State), CreatedAt: s.CreatedAt, UsedAt: when(s.UsedAt),
+		ExpiresAt: when(s.ExpiresAt), Voiceprints: []keptPrint{}}
+	rows, err := p.rows.VoiceprintsOf(ctx, s.ID)
+	for _, r := range rows {
+		out.Voiceprints = append(out.Voiceprints, keptPrint{ID: r.ID, Model: modelJSON{r.Model, r.ModelVersion, r.ModelSHA256}, State: string(r.State),
+			NetSpeechMs: r.NetSpeechMs, SNRdB: r.SNRdB, Sources: r.Sources, ConsentRef: r.ConsentRef, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt})
+	}
+	return out, err
+}
+
+func (a *app) speakersListCommand() *cobra.Command {
+	f := databaseFlags{}
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the enrolled speakers",
+		Long:  "List the enrolled speakers by id. With --json one speaker per line.",
+		Args:  wantArgs(0, 0, "none"),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			ctx := cmd.Context()
+			p, err := openPrints(ctx, f, anyKeys)
+			if err != nil {
+				return err
+			}
+			defer p.close(&err)
+			return a.listSpeakers(ctx, p, asJSON)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per speaker")
+	return cmd
+}
+
+func (a *app) listSpeakers(ctx context.Context, p *prints, asJSON bool) error {
+	w := a.con.outWriter()
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if !asJSON {
+		fmt.Fprintln(tw, "id\tname\tstate\tprints\tspeech\tenrolled\tlast used")
+	}
+	for page := (store.Page{Limit: store.MaxLimit}); ; {
+		list, err := p.rows.Speakers(ctx, "", page)
+		if err != nil {
+			return err
+		}
+		for _, s := range list.Items {
+			v, err := p.describe(ctx, s)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				if err := printJSON(w, v); err != nil {
+					return err
+				}
+				continue
+			}
+			var models []string
+			var ms int64
+			for _, r := range v.Voiceprints {
+				models = append(models, r.Model.Name+" "+r.Model.Version)
+				ms = max(ms, r.NetSpeechMs)
+			}
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%.1f s\t%s\t%s\n", plain(v.ID), plain(v.DisplayName), v.State, strings.Join(models, ", "), seconds(ms),
+				day(&v.CreatedAt), day(v.UsedAt))
+		}
+		if list.Next == "" {
+			return tw.Flush()
+		}
+		page.After = list.Next
+	}
+}
+
+// day returns the date of a time, in UTC, or "never".
+func day(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+func (a *app) speakersShowCommand() *cobra.Command {
+	f := databaseFlags{}
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show what is kept about a speaker",
+		Args:  wantArgs(1, 1, "the id of one speaker"),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			ctx := cmd.Context()
+			p, err := openPrints(ctx, f, anyKeys)
+			if err != nil {
+				return err
+			}
+			defer p.close(&err)
+			s, err := p.rows.Speaker(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			v, err := p.describe(ctx, s)
+			if err != nil {
+				return err
+			}
+			given, err := p.rows.Consents(ctx, s.ID)
+			if err != nil {
+				return err
+			}
+			for _, c := range given {
+				v.Consents = append(v.Consents, givenConsent{c.Ref, c.Purpose, c.GivenAt, when(c.WithdrawnAt)})
+			}
+			if p.keys != nil {
+				if v.Pseudonym, err = p.keys.Pseudonym(subjectOf(s.ID)); err != nil {
+					return err
+				}
+			}
+			if asJSON {
+				return printJSON(a.con.outWriter(), v)
+			}
+			return v.writeText(a.con.outWriter())
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+func (v *keptSpeaker) writeText(w io.Writer) error {
+	var b strings.Builder
+	field := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-12s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	field("id", "%s", plain(v.ID))
+	if v.DisplayName != "" {
+		field("name", "%s", plain(v.DisplayName))
+	}
+	field("state", "%s", v.State)
+	field("enrolled", "%s, last used %s", day(&v.CreatedAt), day(v.UsedAt))
+	if v.ExpiresAt != nil {
+		field("expires", "%s", day(v.ExpiresAt))
+	}
+	for _, r := range v.Voiceprints {
+		field("voiceprint", "%s %s, %s, %.1f s of speech from %s, consent %s", r.Model.Name, r.Model.Version, r.State, seconds(r.NetSpeechMs),
+			count(r.Sources, "recording"), plain(r.ConsentRef))
+	}
+	for _, c := range v.Consents {
+		state := "given " + day(&c.GivenAt)
+		if c.WithdrawnAt != nil {
+			state += ", withdrawn " + day(c.WithdrawnAt)
+		}
+		field("consent", "%s for %s, %s", plain(c.Ref), plain(c.Purpose), state)
+	}
+	if v.Pseudonym != "" {
+		field("pseudonym", "%s", v.Pseudonym)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (a *app) speakersDeleteCommand() *cobra.Command {
+	f := databaseFlags{}
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "delete ID",
+		Short: "Destroy a speaker's key, prints and every other trace",
+		Long: `Destroy the person's key first, which makes every print of the person unreadable in every copy of the database, then delete
+prints, consents, watchlist entries and attempts, and rebuild the file so that nothing of them is left in it. What was destroyed
+is printed, and kept in the audit log under a pseudonym. It works without the key file too; the pseudonym is then left out.`,
+		Args: wantArgs(1, 1, "the id of one speaker"),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			ctx := cmd.Context()
+			p, err := openPrints(ctx, f, anyKeys)
+			if err != nil {
+				return err
+			}
+			defer p.close(&err)
+			return a.deleteSpeaker(ctx, p, args[0], asJSON)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+// receipt says what a deletion destroyed.
+type receipt struct {
+	Speaker          string    `json:"speaker"`
+	Pseudonym        string    `json:"pseudonym"`
+	Keys             int64     `json:"keys"`
+	Voiceprints      int64     `json:"voiceprints"`
+	Consents         int64     `json:"consents"`
+	WatchlistEntries int64     `json:"watchlist_entries"`
+	Attempts         int64     `json:"attempts"`
+	DeletedAt        time.Time `json:"deleted_at"`
+	AuditSeq         int64     `json:"audit_seq"`
+}
+
+func (a *app) deleteSpeaker(ctx context.Context, p *prints, speaker string, asJSON bool) error {
+	d, err := p.rows.DeleteSpeaker(ctx, speaker)
+	if errors.Is(err, store.ErrUnavailable) && d.Speakers == 1 { // the rows are gone, another process holds the file
+		if err = p.db.Scrub(ctx); err != nil {
+			err = fmt.Errorf("the key and the rows of the speaker are gone, but the file could not be rebuilt: run the command again when nothing else has it open: %w", err)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	r := receipt{Speaker: speaker, Keys: d.Keys, Voiceprints: d.Voiceprints, Consents: d.Consents, WatchlistEntries: d.WatchlistEntries, Attempts: d.Attempts}
+	if p.keys != nil {
+		if r.Pseudonym, err = p.keys.Pseudonym(subjectOf(speaker)); err != nil {
+			return err
+		}
+	}
+	entry, err := p.rows.AppendAudit(ctx, store.AuditEntry{Actor: auditActor, Action: "delete", Subject: r.Pseudonym, Detail: map[string]string{
+		"keys": fmt.Sprint(d.Keys), "voiceprints": fmt.Sprint(d.Voiceprints), "consents": fmt.Sprint(d.Consents),
+		"watchlist_entries": fmt.Sprint(d.WatchlistEntries), "attempts": fmt.Sprint(d.Attempts)}})
+	if err != nil {
+		return err
+	}
+	r.DeletedAt, r.AuditSeq = entry.At, entry.Seq
+	if asJSON {
+		return printJSON(a.con.outWriter(), r)
+	}
+	_, err = fmt.Fprintf(a.con.outWriter(), "%s: destroyed %s, %s, %s, %d watchlist entries, %s\n  receipt: audit entry %d of %s, pseudonym %s\n",
+		plain(speaker), count(int(d.Keys), "key"), count(int(d.Voiceprints), "voiceprint"), count(int(d.Consents), "consent"),
+		d.WatchlistEntries, count(int(d.Attempts), "attempt"), r.AuditSeq, r.DeletedAt.UTC().Format(time.RFC3339), orDash(r.Pseudonym != "", func() string { return r.Pseudonym }))
+	return err
+}

@@ -1,0 +1,286 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/timbre-voice/timbre/interaction"
+)
+
+// Voices enrols, compares and deletes persons known by their voices.
+type Voices interface {
+	Speakers(ctx context.Context, tenant string, p Page) (List[Speaker], error)
+	Speaker(ctx context.Context, tenant, id string) (Speaker, error)
+	// Enrol makes or extends a voiceprint. ErrForbidden, wrapped, without consent or after an opt-out.
+	Enrol(ctx context.Context, tenant, by, id, consentRef string, c Clip) (Enrolled, error)
+	// Verify answers whether the voice is the person's; every decision is an answer and no error.
+	Verify(ctx context.Context, tenant, by, id string, c Clip) (*interaction.Voice, error)
+	// Identify searches the gallery, or a watchlist where one is named.
+	Identify(ctx context.Context, tenant, by, watchlist string, top int, c Clip) (*interaction.Voice, error)
+	DeleteSpeaker(ctx context.Context, tenant, by, id string) (Receipt, error)
+}
+
+// Consents is the ledger of consents and the list of opt-outs.
+type Consents interface {
+	AddConsent(ctx context.Context, tenant string, c Consent) (Consent, error)
+	Consents(ctx context.Context, tenant, speaker string) ([]Consent, error)
+	// WithdrawConsents ends the open consents of a person, for one purpose or all, and returns how many there were.
+	WithdrawConsents(ctx context.Context, tenant, speaker, purpose string) (int, error)
+}
+
+// Watchlists keeps lists of persons whose voices are searched for.
+type Watchlists interface {
+	Watchlists(ctx context.Context, tenant string) ([]Watchlist, error)
+	SaveWatchlist(ctx context.Context, tenant string, w Watchlist) error
+	DeleteWatchlist(ctx context.Context, tenant, name string) error
+	WatchlistEntries(ctx context.Context, tenant, name string, p Page) (List[WatchlistEntry], error)
+	AddToWatchlist(ctx context.Context, tenant, name string, e WatchlistEntry) (WatchlistEntry, error)
+	RemoveFromWatchlist(ctx context.Context, tenant, name, speaker string) error
+}
+
+// Identity is the interfaces behind the paths of identity; one that is nil leaves its paths out.
+type Identity struct {
+	Voices     Voices
+	Consents   Consents
+	Watchlists Watchlists
+}
+
+// Clip is audio of one request.
+type Clip struct {
+	Audio   io.Reader // a recording in any format that is read
+	Channel int       // -1: not told, which only a recording of one channel allows
+}
+
+// Speaker is a person known by voice. Nothing of the voice itself leaves the server.
+type Speaker struct {
+	ID           string     `json:"id"`
+	DisplayName  string     `json:"display_name,omitempty"`
+	State        string     `json:"state"`
+	Jurisdiction string     `json:"jurisdiction,omitempty"`
+	CreatedAt    time.Time  `json:"created_at"`
+	UpdatedAt    time.Time  `json:"updated_at"`
+	UsedAt       *time.Time `json:"used_at,omitempty" doc:"Last compared with."`
+	ExpiresAt    *time.Time `json:"expires_at,omitempty"`
+	Prints       []Print    `json:"voiceprints,omitempty"`
+}
+
+// Print describes a voiceprint.
+type Print struct {
+	ID          string    `json:"id"`
+	Model       string    `json:"model"`
+	Version     string    `json:"version"`
+	NetSpeechMs int64     `json:"net_speech_ms"`
+	CreatedAt   time.Time `json:"created_at"`
+}
+
+// Enrolled is what an enrolment came to.
+type Enrolled struct {
+	Speaker     Speaker  `json:"speaker"`
+	NetSpeechMs int64    `json:"net_speech_ms" doc:"Speech behind the voiceprint, earlier enrolments included."`
+	Reasons     []string `json:"reasons" doc:"What should be better."`
+}
+
+// Receipt proves that a person was deleted.
+type Receipt struct {
+	Pseudonym   string    `json:"pseudonym" doc:"Keyed pseudonym of the person, as in the audit log."`
+	DeletedAt   time.Time `json:"deleted_at"`
+	Keys        int64     `json:"keys"`
+	Voiceprints int64     `json:"voiceprints"`
+	Consents    int64     `json:"consents"`
+	Entries     int64     `json:"watchlist_entries"`
+	Attempts    int64     `json:"attempts"`
+	AuditSeq    int64     `json:"audit_seq,omitempty"`
+}
+
+// Consent is one entry of the ledger.
+type Consent struct {
+	ID            string     `json:"id,omitempty" readOnly:"true"`
+	SpeakerID     string     `json:"speaker_id" minLength:"1" maxLength:"200"`
+	Ref           string     `json:"ref" minLength:"1" maxLength:"500" doc:"The site's reference of the proof."`
+	Purpose       string     `json:"purpose" enum:"verify,identify,watchlist,analytics"`
+	TextVersion   string     `json:"text_version,omitempty" maxLength:"200"`
+	Channel       string     `json:"channel,omitempty" enum:"call,web,paper"`
+	InteractionID string     `json:"interaction_id,omitempty" maxLength:"128"`
+	Jurisdiction  string     `json:"jurisdiction,omitempty" maxLength:"16"`
+	GivenAt       *time.Time `json:"given_at,omitempty" doc:"Absent: now."`
+	ExpiresAt     *time.Time `json:"expires_at,omitempty"`
+	WithdrawnAt   *time.Time `json:"withdrawn_at,omitempty" readOnly:"true"`
+}
+
+// Watchlist is a list with what the law asks of one.
+type Watchlist struct {
+	Name          string `json:"name,omitempty" readOnly:"true"`
+	Purpose       string `json:"purpose" minLength:"1" maxLength:"500"`
+	LegalBasis    string `json:"legal_basis" minLength:"1" maxLength:"500"`
+	RetentionDays int    `json:"retention_days" minimum:"1" maximum:"36500"`
+	Approver      string `json:"approver" minLength:"1" maxLength:"200" doc:"Who may approve entries."`
+}
+
+// WatchlistEntry is one person on a list.
+type WatchlistEntry struct {
+	SpeakerID  string     `json:"speaker_id" minLength:"1" maxLength:"200"`
+	Reason     string     `json:"reason" minLength:"1" maxLength:"1000"`
+	AddedBy    string     `json:"added_by" minLength:"1" maxLength:"200"`
+	ApprovedBy string     `json:"approved_by,omitempty" maxLength:"200" doc:"Absent: waits for approval."`
+	AddedAt    *time.Time `json:"added_at,omitempty" readOnly:"true"`
+	ExpiresAt  *time.Time `json:"expires_at,omitempty" readOnly:"true"`
+}
+
+// maxClip bounds the audio of one enrolment or comparison: ten minutes of 48 kHz stereo.
+const maxClip = 128 << 20
+
+// ClipInput is audio as the body of a request.
+type ClipInput struct {
+	Channel int    `query:"channel" minimum:"-1" maximum:"31" default:"-1" doc:"Which channel is the person; required for a recording of several."`
+	RawBody []byte `contentType:"application/octet-stream" doc:"A recording: WAV, FLAC, Ogg Opus or MP3."`
+}
+
+func (c ClipInput) clip() Clip { return Clip{Audio: bytes.NewReader(c.RawBody), Channel: c.Channel} }
+
+func (a *API) identity() {
+	if v := a.opts.Identity.Voices; v != nil {
+		a.voices(v)
+	}
+	if c := a.opts.Identity.Consents; c != nil {
+		a.consents(c)
+	}
+	if w := a.opts.Identity.Watchlists; w != nil {
+		a.watchlists(w)
+	}
+}
+
+// by names who asks, for the audit log.
+func (p Principal) by() string {
+	if p.KeyID == "" {
+		return "loopback"
+	}
+	return "key:" + p.KeyID
+}
+
+// SpeakerPath names a person in a path.
+type SpeakerPath struct {
+	ID string `path:"id" minLength:"1" maxLength:"200"`
+}
+
+func (a *API) voices(v Voices) {
+	add(a, op{method: http.MethodGet, path: "/v1/speakers", scope: ScopeIdentity, id: "list-speakers", summary: "Persons known by voice", tag: "identity"},
+		func(ctx context.Context, p Principal, in *Page) (*body[List[Speaker]], error) {
+			return page(v.Speakers(ctx, p.Tenant, *in))
+		})
+	add(a, op{method: http.MethodGet, path: "/v1/speakers/{id}", scope: ScopeIdentity, id: "get-speaker", summary: "One person", tag: "identity"},
+		func(ctx context.Context, p Principal, in *SpeakerPath) (*body[Speaker], error) {
+			return ok(v.Speaker(ctx, p.Tenant, in.ID))
+		})
+	add(a, op{method: http.MethodDelete, path: "/v1/speakers/{id}", scope: ScopeIdentity, id: "delete-speaker", summary: "Delete a person and every voiceprint, with a receipt", tag: "identity"},
+		func(ctx context.Context, p Principal, in *SpeakerPath) (*body[Receipt], error) {
+			return ok(v.DeleteSpeaker(ctx, p.Tenant, p.by(), in.ID))
+		})
+	add(a, op{method: http.MethodPost, path: "/v1/speakers/{id}/voiceprints", scope: ScopeIdentity, id: "enrol-speaker", summary: "Make or extend a voiceprint", tag: "identity",
+		status: http.StatusCreated, maxBody: maxClip, timeout: 2 * time.Minute},
+		func(ctx context.Context, p Principal, in *struct {
+			SpeakerPath
+			Consent string `query:"consent_ref" required:"true" minLength:"1" maxLength:"500"`
+			ClipInput
+		}) (*body[Enrolled], error) {
+			return ok(v.Enrol(ctx, p.Tenant, p.by(), in.ID, in.Consent, in.clip()))
+		})
+	add(a, op{method: http.MethodPost, path: "/v1/verify", scope: ScopeIdentity, id: "verify", summary: "Whether a voice is a person's", tag: "identity", maxBody: maxClip, timeout: 2 * time.Minute,
+		about: "Evidence beside other factors, never a sole one."},
+		func(ctx context.Context, p Principal, in *struct {
+			Speaker string `query:"speaker" required:"true" minLength:"1" maxLength:"200"`
+			ClipInput
+		}) (*body[*interaction.Voice], error) {
+			return voice(v.Verify(ctx, p.Tenant, p.by(), in.Speaker, in.clip()))
+		})
+	add(a, op{method: http.MethodPost, path: "/v1/identify", scope: ScopeIdentity, id: "identify", summary: "Whose voice it is, if anybody's", tag: "identity", maxBody: maxClip, timeout: 2 * time.Minute},
+		func(ctx context.Context, p Principal, in *struct {
+			Watchlist string `query:"watchlist" maxLength:"200" doc:"Search this list; absent: every person."`
+			Top       int    `query:"top" minimum:"1" maximum:"100" default:"5"`
+			ClipInput
+		}) (*body[*interaction.Voice], error) {
+			return voice(v.Identify(ctx, p.Tenant, p.by(), in.Watchlist, in.Top, in.clip()))
+		})
+}
+
+// voice makes a response of a decision, whose reasons are never null.
+func voice(v *interaction.Voice, err error) (*body[*interaction.Voice], error) {
+	if err == nil && v.Reasons == nil {
+		v.Reasons = []string{}
+	}
+	return ok(v, err)
+}
+
+func (a *API) consents(c Consents) {
+	add(a, op{method: http.MethodPost, path: "/v1/consents", scope: ScopeIdentity, id: "add-consent", summary: "Write a consent into the ledger", tag: "identity", status: http.StatusCreated},
+		func(ctx context.Context, p Principal, in *struct{ Body Consent }) (*body[Consent], error) {
+			return ok(c.AddConsent(ctx, p.Tenant, in.Body))
+		})
+	add(a, op{method: http.MethodGet, path: "/v1/consents", scope: ScopeIdentity, id: "list-consents", summary: "A person's consents, the oldest first", tag: "identity"},
+		func(ctx context.Context, p Principal, in *struct {
+			Speaker string `query:"speaker_id" required:"true" minLength:"1" maxLength:"200"`
+		}) (*body[List[Consent]], error) {
+			list, err := c.Consents(ctx, p.Tenant, in.Speaker)
+			return page(List[Consent]{Items: list}, err)
+		})
+	add(a, op{method: http.MethodDelete, path: "/v1/consents", scope: ScopeIdentity, id: "withdraw-consents", summary: "Withdraw a person's consents", tag: "identity"},
+		func(ctx context.Context, p Principal, in *struct {
+			Speaker string `query:"speaker_id" required:"true" minLength:"1" maxLength:"200"`
+			Purpose string `query:"purpose" enum:"verify,identify,watchlist,analytics" doc:"Absent: for every purpose."`
+		}) (*body[Withdrawn], error) {
+			n, err := c.WithdrawConsents(ctx, p.Tenant, in.Speaker, in.Purpose)
+			return ok(Withdrawn{n}, err)
+		})
+}
+
+// Withdrawn says how many consents were withdrawn.
+type Withdrawn struct {
+	Withdrawn int `json:"withdrawn"`
+}
+
+func (a *API) watchlists(w Watchlists) {
+	type ListPath struct {
+		Name string `path:"name" minLength:"1" maxLength:"200"`
+	}
+	add(a, op{method: http.MethodGet, path: "/v1/watchlists", scope: ScopeIdentity, id: "list-watchlists", summary: "Watchlists", tag: "identity"},
+		func(ctx context.Context, p Principal, _ *struct{}) (*body[List[Watchlist]], error) {
+			list, err := w.Watchlists(ctx, p.Tenant)
+			return page(List[Watchlist]{Items: list}, err)
+		})
+	add(a, op{method: http.MethodPut, path: "/v1/watchlists/{name}", scope: ScopeIdentity, id: "save-watchlist", summary: "Make or change a watchlist", tag: "identity", status: http.StatusNoContent,
+		about: "A list needs a purpose, a legal basis, a retention and who approves entries."},
+		func(ctx context.Context, p Principal, in *struct {
+			ListPath
+			Body Watchlist
+		}) (*none, error) {
+			in.Body.Name = in.Name
+			return done(w.SaveWatchlist(ctx, p.Tenant, in.Body))
+		})
+	add(a, op{method: http.MethodDelete, path: "/v1/watchlists/{name}", scope: ScopeIdentity, id: "delete-watchlist", summary: "Delete a watchlist; the persons stay", tag: "identity", status: http.StatusNoContent},
+		func(ctx context.Context, p Principal, in *ListPath) (*none, error) {
+			return done(w.DeleteWatchlist(ctx, p.Tenant, in.Name))
+		})
+	add(a, op{method: http.MethodGet, path: "/v1/watchlists/{name}/entries", scope: ScopeIdentity, id: "list-watchlist-entries", summary: "Persons on a watchlist", tag: "identity"},
+		func(ctx context.Context, p Principal, in *struct {
+			ListPath
+			Page
+		}) (*body[List[WatchlistEntry]], error) {
+			return page(w.WatchlistEntries(ctx, p.Tenant, in.Name, in.Page))
+		})
+	add(a, op{method: http.MethodPost, path: "/v1/watchlists/{name}/entries", scope: ScopeIdentity, id: "add-watchlist-entry", summary: "Put a person on a watchlist", tag: "identity", status: http.StatusCreated},
+		func(ctx context.Context, p Principal, in *struct {
+			ListPath
+			Body WatchlistEntry
+		}) (*body[WatchlistEntry], error) {
+			return ok(w.AddToWatchlist(ctx, p.Tenant, in.Name, in.Body))
+		})
+	add(a, op{method: http.MethodDelete, path: "/v1/watchlists/{name}/entries/{speaker}", scope: ScopeIdentity, id: "remove-watchlist-entry", summary: "Take a person off a watchlist", tag: "identity", status: http.StatusNoContent},
+		func(ctx context.Context, p Principal, in *struct {
+			ListPath
+			Speaker string `path:"speaker" minLength:"1" maxLength:"200"`
+		}) (*none, error) {
+			return done(w.RemoveFromWatchlist(ctx, p.Tenant, in.Name, in.Speaker))
+		})
+}

@@ -1,0 +1,213 @@
+package events
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/timbre-voice/timbre/interaction"
+)
+
+// Webhook is one receiver of deliveries, named by whoever administers the server.
+type Webhook struct {
+	ID      string // its own among the tenant's
+	Tenant  string
+	URL     string                  // http or https, without user and password
+	Secrets []string                // one, or two while one replaces the other; each of at least 16 bytes
+	Kinds   []interaction.EventKind // of events; empty: all that are delivered
+}
+
+// Validate lists everything that is wrong with w.
+func (w Webhook) Validate() error {
+	var errs []error
+	if w.ID == "" || w.Tenant == "" {
+		errs = append(errs, fmt.Errorf("events: webhook: id %q of tenant %q, want both", w.ID, w.Tenant))
+	}
+	u, err := url.Parse(w.URL)
+	switch {
+	case err != nil:
+		errs = append(errs, fmt.Errorf("events: webhook %s: %w", w.ID, err))
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		errs = append(errs, fmt.Errorf("events: webhook %s: url: scheme %q, host %q, want http or https and a host", w.ID, u.Scheme, u.Host))
+	case u.User != nil:
+		errs = append(errs, fmt.Errorf("events: webhook %s: url: holds a user, want none: what authenticates a delivery is its signature", w.ID))
+	}
+	if n := len(w.Secrets); n < 1 || n > 2 {
+		errs = append(errs, fmt.Errorf("events: webhook %s: %d secrets, want 1 or 2", w.ID, n))
+	}
+	for _, s := range w.Secrets {
+		if len(s) < 16 {
+			errs = append(errs, fmt.Errorf("events: webhook %s: secret of %d bytes, want at least 16", w.ID, len(s)))
+		}
+	}
+	for _, k := range w.Kinds {
+		if !slices.Contains(delivered, k) {
+			errs = append(errs, fmt.Errorf("events: webhook %s: kind %q, want one of %v", w.ID, k, delivered))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// delivered is what webhooks can carry. Read only.
+var delivered = []interaction.EventKind{interaction.EventSummary, interaction.EventAlert}
+
+// Webhooks finds the receivers of a tenant.
+type Webhooks interface {
+	Webhooks(ctx context.Context, tenant string) ([]Webhook, error)
+}
+
+// StaticWebhooks is a fixed list of receivers.
+type StaticWebhooks []Webhook
+
+// Webhooks returns those of a tenant.
+func (s StaticWebhooks) Webhooks(_ context.Context, tenant string) ([]Webhook, error) {
+	var out []Webhook
+	for _, w := range s {
+		if w.Tenant == tenant {
+			out = append(out, w)
+		}
+	}
+	return out, nil
+}
+
+// Delivery is the body of a queued task: which receiver gets what. The secret is looked up when it is sent, and never queued.
+type Delivery struct {
+	Tenant  string                `json:"tenant"`
+	Webhook string                `json:"webhook"`
+	Kind    interaction.EventKind `json:"kind"`
+	Body    json.RawMessage       `json:"body"`
+}
+
+// ReadDelivery reads the body of a task of a queue of deliveries.
+func ReadDelivery(body []byte) (Delivery, error) {
+	var d Delivery
+	if err := json.Unmarshal(body, &d); err != nil {
+		return Delivery{}, fmt.Errorf("events: delivery: %w", err)
+	}
+	return d, nil
+}
+
+// DelivererOptions bounds a deliverer.
+type DelivererOptions struct {
+	Timeout  time.Duration    // of one attempt, default 10 s
+	Parallel int              // deliveries at a time, default 8
+	Now      func() time.Time // default time.Now
+	Log      *slog.Logger     // nil: discarded
+}
+
+// Deliverer posts what is in a queue to its webhooks.
+type Deliverer struct {
+	opts   DelivererOptions
+	queue  Queue
+	hooks  Webhooks
+	client *http.Client
+}
+
+// NewDeliverer returns a deliverer; Run does the work.
+func NewDeliverer(q Queue, hooks Webhooks, o DelivererOptions) *Deliverer {
+	if o.Timeout <= 0 {
+		o.Timeout = 10 * time.Second
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = 8
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	dialer := &net.Dialer{Timeout: o.Timeout, Control: refuseLinkLocal}
+	return &Deliverer{opts: o, queue: q, hooks: hooks, client: &http.Client{
+		Timeout: o.Timeout,
+		// A redirect would carry the record to where nobody told us to send it.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			DialContext: dialer.DialContext, TLSHandshakeTimeout: o.Timeout, ResponseHeaderTimeout: o.Timeout,
+			MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true,
+		},
+	}}
+}
+
+// refuseLinkLocal keeps deliveries from addresses that no receiver has: the metadata services of clouds listen on link-local ones.
+// It sees the address after the name was resolved, so that a name cannot lead there.
+func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("events: webhook: address %q: %w", address, err)
+	}
+	if a := at.Addr().Unmap(); a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() {
+		return Permanent(fmt.Errorf("events: webhook: address %s, want none that is link-local, multicast or unspecified", a))
+	}
+	return nil
+}
+
+// Run posts deliveries until ctx ends and returns when the last attempt is over.
+func (d *Deliverer) Run(ctx context.Context) error {
+	defer d.client.CloseIdleConnections()
+	return d.queue.Work(ctx, d.opts.Parallel, d.deliver)
+}
+
+func (d *Deliverer) deliver(ctx context.Context, t Task) error {
+	what, err := ReadDelivery(t.Body)
+	if err != nil {
+		return Permanent(err)
+	}
+	hooks, err := d.hooks.Webhooks(ctx, what.Tenant)
+	if err != nil {
+		return fmt.Errorf("events: webhooks of %s: %w", what.Tenant, err)
+	}
+	at := slices.IndexFunc(hooks, func(w Webhook) bool { return w.ID == what.Webhook })
+	if at < 0 {
+		return Permanent(fmt.Errorf("events: webhook %s: no longer there", what.Webhook))
+	}
+	return d.post(ctx, hooks[at], t, what)
+}
+
+// maxReply is how much of a receiver's answer is read, so that the connection can be used again.
+const maxReply = 64 << 10
+
+// maxLater bounds how long a receiver may put us off, in seconds.
+const maxLater = 6 * 3600
+
+func (d *Deliverer) post(ctx context.Context, w Webhook, t Task, what Delivery) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(what.Body))
+	if err != nil {
+		return Permanent(fmt.Errorf("events: webhook %s: %w", w.ID, err))
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "timbre")
+	req.Header.Set(HeaderDelivery, t.ID)
+	req.Header.Set(HeaderEvent, string(what.Kind))
+	req.Header.Set(HeaderAttempt, strconv.Itoa(t.Attempt))
+	req.Header.Set(HeaderSignature, Sign(w.Secrets, t.ID, what.Body, d.opts.Now()))
+	resp, err := d.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("events: webhook %s: %w", w.ID, err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxReply)) // what the receiver has to say changes nothing
+	switch {
+	case resp.StatusCode/100 == 2:
+		return nil
+	case resp.StatusCode == http.StatusGone: // the receiver wants no more
+		return Permanent(fmt.Errorf("events: webhook %s: status %d, want 2xx", w.ID, resp.StatusCode))
+	}
+	err = fmt.Errorf("events: webhook %s: status %d, want 2xx", w.ID, resp.StatusCode)
+	if s, e := strconv.Atoi(resp.Header.Get("Retry-After")); e == nil && s > 0 {
+		return Later(err, time.Duration(min(s, maxLater))*time.Second)
+	}
+	return err
+}

@@ -1,0 +1,134 @@
+package server
+
+import (
+	"context"
+
+	"github.com/timbre-voice/timbre/server/api"
+	"github.com/timbre-voice/timbre/server/store"
+)
+
+// ledger is what people add beside the records, over the store: feedback, consents and watchlists.
+type ledger struct {
+	store *store.Store
+	saved func() // wakes who delivers
+}
+
+var (
+	_ api.Feedback   = (*ledger)(nil)
+	_ api.Consents   = (*ledger)(nil)
+	_ api.Watchlists = (*ledger)(nil)
+)
+
+func survey(v *store.Survey) api.SurveyAnswer {
+	return api.SurveyAnswer{ID: v.ID, Kind: v.Kind, Value: v.Value, ContactID: v.ContactID, CustomerID: v.CustomerID, AskedAt: present(v.AskedAt), AnsweredAt: present(v.AnsweredAt)}
+}
+
+func (l *ledger) AddSurvey(ctx context.Context, tenant string, s api.SurveyAnswer) (api.SurveyAnswer, error) {
+	v, err := l.store.Tenant(tenant).AddSurvey(ctx, store.Survey{
+		ID: s.ID, ContactID: s.ContactID, CustomerID: s.CustomerID, Kind: s.Kind, Value: s.Value, AskedAt: given(s.AskedAt), AnsweredAt: given(s.AnsweredAt),
+	})
+	l.saved()
+	return survey(&v), fault(err)
+}
+
+func (l *ledger) Surveys(ctx context.Context, tenant string, q api.SurveyQuery, p api.Page) (api.List[api.SurveyAnswer], error) {
+	list, err := l.store.Tenant(tenant).Surveys(ctx, store.SurveyQuery{ContactID: q.ContactID, CustomerID: q.CustomerID, Kind: q.Kind}, pageOf(p))
+	return listOf(list, err, survey)
+}
+
+func task(v *store.Task) api.Task {
+	return api.Task{ID: v.ID, Title: v.Title, Owner: v.Owner, Due: present(v.Due), Source: v.Source, State: v.State, InteractionID: v.InteractionID, CustomerID: v.CustomerID}
+}
+
+func (l *ledger) AddTask(ctx context.Context, tenant string, t api.Task) (api.Task, error) {
+	t.ID = ""
+	return l.SaveTask(ctx, tenant, t)
+}
+
+func (l *ledger) SaveTask(ctx context.Context, tenant string, t api.Task) (api.Task, error) {
+	v, err := l.store.Tenant(tenant).SaveTask(ctx, store.Task{
+		ID: t.ID, InteractionID: t.InteractionID, CustomerID: t.CustomerID, Title: t.Title, Owner: t.Owner, Due: given(t.Due), Source: t.Source, State: t.State,
+	})
+	l.saved()
+	return task(&v), fault(err)
+}
+
+func (l *ledger) Task(ctx context.Context, tenant, id string) (api.Task, error) {
+	v, err := l.store.Tenant(tenant).Task(ctx, id)
+	return task(&v), fault(err)
+}
+
+func (l *ledger) Tasks(ctx context.Context, tenant string, q api.TaskQuery, p api.Page) (api.List[api.Task], error) {
+	list, err := l.store.Tenant(tenant).Tasks(ctx, store.TaskQuery{State: q.State, Owner: q.Owner, CustomerID: q.CustomerID, DueBefore: q.DueBefore}, pageOf(p))
+	return listOf(list, err, task)
+}
+
+func consent(v *store.Consent) api.Consent {
+	return api.Consent{
+		ID: v.ID, SpeakerID: v.SpeakerID, Ref: v.Ref, Purpose: v.Purpose, TextVersion: v.TextVersion, Channel: v.Channel, InteractionID: v.InteractionID,
+		Jurisdiction: v.Jurisdiction, GivenAt: present(v.GivenAt), ExpiresAt: present(v.ExpiresAt), WithdrawnAt: present(v.WithdrawnAt),
+	}
+}
+
+func (l *ledger) AddConsent(ctx context.Context, tenant string, c api.Consent) (api.Consent, error) {
+	v, err := l.store.Tenant(tenant).AddConsent(ctx, store.Consent{
+		SpeakerID: c.SpeakerID, Ref: c.Ref, Purpose: c.Purpose, TextVersion: c.TextVersion, Channel: c.Channel, InteractionID: c.InteractionID,
+		Jurisdiction: c.Jurisdiction, GivenAt: given(c.GivenAt), ExpiresAt: given(c.ExpiresAt),
+	})
+	return consent(&v), fault(err)
+}
+
+func (l *ledger) Consents(ctx context.Context, tenant, speaker string) ([]api.Consent, error) {
+	rows, err := l.store.Tenant(tenant).Consents(ctx, speaker)
+	var out []api.Consent
+	for i := range rows {
+		out = append(out, consent(&rows[i]))
+	}
+	return out, fault(err)
+}
+
+func (l *ledger) WithdrawConsents(ctx context.Context, tenant, speaker, purpose string) (int, error) {
+	n, err := l.store.Tenant(tenant).WithdrawConsents(ctx, speaker, purpose)
+	return int(n), fault(err)
+}
+
+func (l *ledger) Watchlists(ctx context.Context, tenant string) ([]api.Watchlist, error) {
+	rows, err := l.store.Tenant(tenant).Watchlists(ctx)
+	var out []api.Watchlist
+	for _, v := range rows {
+		out = append(out, api.Watchlist{Name: v.Name, Purpose: v.Purpose, LegalBasis: v.LegalBasis, RetentionDays: v.RetentionDays, Approver: v.Approver})
+	}
+	return out, fault(err)
+}
+
+func (l *ledger) SaveWatchlist(ctx context.Context, tenant string, w api.Watchlist) error {
+	return fault(l.store.Tenant(tenant).SaveWatchlist(ctx, store.Watchlist{
+		Name: w.Name, Purpose: w.Purpose, LegalBasis: w.LegalBasis, RetentionDays: w.RetentionDays, Approver: w.Approver,
+	}))
+}
+
+func (l *ledger) DeleteWatchlist(ctx context.Context, tenant, name string) error {
+	return fault(l.store.Tenant(tenant).DeleteWatchlist(ctx, name))
+}
+
+func watchlistEntry(v *store.WatchlistEntry) api.WatchlistEntry {
+	return api.WatchlistEntry{SpeakerID: v.SpeakerID, Reason: v.Reason, AddedBy: v.AddedBy, ApprovedBy: v.ApprovedBy, AddedAt: present(v.AddedAt), ExpiresAt: present(v.ExpiresAt)}
+}
+
+func (l *ledger) WatchlistEntries(ctx context.Context, tenant, name string, p api.Page) (api.List[api.WatchlistEntry], error) {
+	t := l.store.Tenant(tenant)
+	if _, err := t.Watchlist(ctx, name); err != nil {
+		return api.List[api.WatchlistEntry]{}, fault(err)
+	}
+	list, err := t.WatchlistEntries(ctx, name, pageOf(p))
+	return listOf(list, err, watchlistEntry)
+}
+
+func (l *ledger) AddToWatchlist(ctx context.Context, tenant, name string, e api.WatchlistEntry) (api.WatchlistEntry, error) {
+	v, err := l.store.Tenant(tenant).AddToWatchlist(ctx, store.WatchlistEntry{Watchlist: name, SpeakerID: e.SpeakerID, Reason: e.Reason, AddedBy: e.AddedBy, ApprovedBy: e.ApprovedBy})
+	return watchlistEntry(&v), fault(err)
+}
+
+func (l *ledger) RemoveFromWatchlist(ctx context.Context, tenant, name, speaker string) error {
+	return fault(l.store.Tenant(tenant).RemoveFromWatchlist(ctx, name, speaker))
+}

@@ -1,0 +1,339 @@
+package live
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/interaction/analysis"
+	"github.com/timbre-voice/timbre/interaction/policy"
+	"github.com/timbre-voice/timbre/server/ingest"
+)
+
+// Errors of a Hub.
+var (
+	ErrNotFound = errors.New("live: no such call is running here")
+	ErrInvalid  = errors.New("live: invalid")
+)
+
+// Records keeps the records of calls.
+type Records interface {
+	// Checkpoint keeps the record of a running call as far as it has come, in place of the one before. r is not to be changed.
+	Checkpoint(ctx context.Context, r *interaction.Interaction) error
+	// Save keeps the final record of a call, in place of its checkpoints. It may be called again with the same record.
+	Save(ctx context.Context, r *interaction.Interaction) error
+}
+
+// Events takes what becomes known. Publish must not block; it is called in the order of Event.Seq for each call.
+type Events interface {
+	Publish(e interaction.Event)
+}
+
+// Permits says what may be done with a call.
+type Permits interface {
+	Permit(ctx context.Context, s ingest.Start) (policy.Permit, error)
+}
+
+// Directory tells which node has a call whose streams come to several nodes.
+type Directory interface {
+	// Claim makes the call of s this node's and returns nil, or, where another node has it, returns that node's end of it, to
+	// which the stream is then given.
+	Claim(ctx context.Context, s ingest.Start) (ingest.Call, error)
+	// Release gives up a call that was this node's.
+	Release(tenant, callID string)
+}
+
+// alone is the Directory of a node that is the only one.
+type alone struct{}
+
+func (alone) Claim(context.Context, ingest.Start) (ingest.Call, error) { return nil, nil }
+func (alone) Release(string, string)                                   {}
+
+// Options says what a Hub works with.
+type Options struct {
+	Engine     *analysis.Engine // required
+	Records    Records          // required
+	Events     Events           // nil: nobody listens
+	Permits    Permits          // nil: policy.Default
+	Directory  Directory        // nil: this is the only node
+	MaxCalls   int              // at a time; default 2000
+	Checkpoint time.Duration    // between partial records, at least; default 5 s, and a hundredth of the call once that is more
+	Linger     time.Duration    // wait for a broken connection to come back; default 5 s, negative: none
+	Spill      string           // folder for records that cannot be saved; empty: none, they are held in memory
+	Log        *slog.Logger     // nil: slog.Default()
+	Now        func() time.Time
+}
+
+// Hub holds the running calls of this node. Safe for concurrent use.
+type Hub struct {
+	opts Options
+	log  *slog.Logger
+	now  func() time.Time
+
+	ctx    context.Context // ends when the hub gives up
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	closed  bool
+	calls   map[string]*call // by id
+	joined  map[string]*call // by tenant and the platform's call id
+	running sync.WaitGroup
+}
+
+// New returns a Hub. Records that an earlier run could not save are saved in the background. Shutdown ends the hub.
+func New(o Options) (*Hub, error) {
+	if o.Engine == nil || o.Records == nil {
+		return nil, errors.New("live: options: engine or records: nil, want both")
+	}
+	if o.MaxCalls <= 0 {
+		o.MaxCalls = 2000
+	}
+	if o.Checkpoint <= 0 {
+		o.Checkpoint = 5 * time.Second
+	}
+	if o.Linger == 0 {
+		o.Linger = 5 * time.Second
+	}
+	if o.Directory == nil {
+		o.Directory = alone{}
+	}
+	h := &Hub{opts: o, log: o.Log, now: o.Now, calls: map[string]*call{}, joined: map[string]*call{}}
+	if h.log == nil {
+		h.log = slog.Default()
+	}
+	if h.now == nil {
+		h.now = time.Now
+	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	spilled, err := readSpill(o.Spill)
+	if err != nil {
+		return nil, err
+	}
+	if len(spilled) > 0 {
+		h.running.Go(func() { h.recover(spilled) })
+	}
+	return h, nil
+}
+
+// Open begins the call of a stream or joins the stream to it.
+func (h *Hub) Open(ctx context.Context, s ingest.Start) (ingest.Call, error) {
+	if len(s.Tracks) == 0 {
+		return nil, fmt.Errorf("%w: a stream without tracks", ErrInvalid)
+	}
+	if s.CallID != "" {
+		elsewhere, err := h.opts.Directory.Claim(ctx, s)
+		if err != nil || elsewhere != nil {
+			return elsewhere, err
+		}
+	}
+	permit := policy.Default()
+	if h.opts.Permits != nil {
+		var err error
+		if permit, err = h.opts.Permits.Permit(ctx, s); err != nil {
+			return nil, fmt.Errorf("live: permit: %w", err)
+		}
+	}
+	for {
+		c, fresh, err := h.find(s, permit)
+		if err != nil {
+			return nil, err
+		}
+		if fresh {
+			return c.begin(ctx, s), nil
+		}
+		st, err := c.join(ctx, s)
+		if errors.Is(err, analysis.ErrClosed) { // it ended while we looked
+			select {
+			case <-c.done:
+				continue
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		return st, nil
+	}
+}
+
+// find returns the running call of s, or a fresh one that is entered under its ids.
+func (h *Hub) find(s ingest.Start, permit policy.Permit) (c *call, fresh bool, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, false, ingest.ErrBusy
+	}
+	key := joinKey(s.Tenant, s.CallID)
+	if c := h.joined[key]; s.CallID != "" && c != nil {
+		return c, false, nil
+	}
+	if len(h.calls) >= h.opts.MaxCalls {
+		return nil, false, ingest.ErrBusy
+	}
+	if c, err = newCall(h, s, permit); err != nil {
+		return nil, false, err
+	}
+	h.calls[c.id] = c
+	if s.CallID != "" {
+		c.key = key
+		h.joined[key] = c
+	}
+	h.running.Add(1)
+	return c, true, nil
+}
+
+// forget takes a call that has ended out of the lists.
+func (h *Hub) forget(c *call) {
+	h.mu.Lock()
+	delete(h.calls, c.id)
+	if c.key != "" && h.joined[c.key] == c {
+		delete(h.joined, c.key)
+	}
+	h.mu.Unlock()
+	if c.platformID != "" {
+		h.opts.Directory.Release(c.tenant, c.platformID)
+	}
+	close(c.done)
+	h.running.Done()
+}
+
+func joinKey(tenant, callID string) string { return tenant + "\x00" + callID }
+
+// lookup returns a running call of a tenant by the record's id or the platform's call id.
+func (h *Hub) lookup(tenant, id string) (*call, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c := h.calls[id]; c != nil && c.tenant == tenant {
+		return c, nil
+	}
+	if c := h.joined[joinKey(tenant, id)]; c != nil {
+		return c, nil
+	}
+	return nil, fmt.Errorf("%w: %.64q", ErrNotFound, id)
+}
+
+// Bind tells what became known of a running call of a tenant. id is the record's, or the platform's call id. It returns ErrNotFound
+// or ErrInvalid, wrapped.
+func (h *Hub) Bind(ctx context.Context, tenant, id string, b interaction.Binding) error {
+	c, err := h.lookup(tenant, id)
+	if err != nil {
+		return err
+	}
+	return c.bind(ctx, b)
+}
+
+// Mark tells that something happens to a running call now: hold, unhold, transfer, agent_joined, agent_left, ivr, privacy_on or
+// privacy_off. detail of a transfer or a join is the agent's id. Errors are those of Bind.
+func (h *Hub) Mark(ctx context.Context, tenant, id, kind, detail string) error {
+	c, err := h.lookup(tenant, id)
+	if err != nil {
+		return err
+	}
+	return c.mark(ctx, kind, detail)
+}
+
+// Alert adds an alert to the record of a running call and tells it as an event.
+func (h *Hub) Alert(_ context.Context, tenant, id string, a interaction.Alert) error {
+	c, err := h.lookup(tenant, id)
+	if err != nil {
+		return err
+	}
+	c.alert(a)
+	return nil
+}
+
+// Snapshot returns the record of a running call as far as it has come. It is not to be changed.
+func (h *Hub) Snapshot(ctx context.Context, tenant, id string) (*interaction.Interaction, error) {
+	c, err := h.lookup(tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	return c.snapshot(ctx)
+}
+
+// Running is one line of the list of running calls.
+type Running struct {
+	ID         string
+	Tenant     string
+	CallID     string // the platform's
+	Dialect    string
+	Endpoint   string
+	StartedAt  time.Time
+	DurationMs int64
+	AgentID    string
+	Queue      string
+	Streams    int
+}
+
+// Running lists the calls of a tenant, oldest first; of all tenants where tenant is "".
+func (h *Hub) Running(tenant string) []Running {
+	h.mu.Lock()
+	calls := make([]*call, 0, len(h.calls))
+	for _, c := range h.calls {
+		if tenant == "" || c.tenant == tenant {
+			calls = append(calls, c)
+		}
+	}
+	h.mu.Unlock()
+	out := make([]Running, len(calls))
+	for i, c := range calls {
+		out[i] = c.line()
+	}
+	slices.SortFunc(out, func(a, b Running) int {
+		if d := a.StartedAt.Compare(b.StartedAt); d != 0 {
+			return d
+		}
+		return slices.Compare([]byte(a.ID), []byte(b.ID))
+	})
+	return out
+}
+
+// Shutdown takes no more calls and waits until those that run have ended and their records are saved; the streams are ended by who
+// holds their connections, before. When ctx ends first, what is not saved is put into the spill folder, and ctx's error returned.
+func (h *Hub) Shutdown(ctx context.Context) error {
+	h.mu.Lock()
+	h.closed = true
+	for _, c := range h.calls {
+		c.giveUpWaiting()
+	}
+	h.mu.Unlock()
+	done := make(chan struct{})
+	go func() { h.running.Wait(); close(done) }()
+	select {
+	case <-done:
+		h.cancel()
+		return nil
+	case <-ctx.Done():
+	}
+	h.cancel()
+	h.mu.Lock()
+	left := make([]*call, 0, len(h.calls))
+	for _, c := range h.calls {
+		left = append(left, c)
+	}
+	h.mu.Unlock()
+	for _, c := range left {
+		c.abandon()
+	}
+	<-done
+	return context.Cause(ctx)
+}
+
+// newID returns an id that sorts by time: 6 bytes of Unix milliseconds and 10 random ones, in hexadecimal.
+func newID(now time.Time) string {
+	var b [16]byte
+	ms := now.UnixMilli()
+	for i := range 6 {
+		b[i] = byte(ms >> (8 * (5 - i)))
+	}
+	rand.Read(b[6:]) // never fails
+	return hex.EncodeToString(b[:])
+}

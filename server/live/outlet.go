@@ -1,0 +1,135 @@
+package live
+
+import (
+	"sync"
+
+	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/interaction/analysis"
+)
+
+// resultsLen is how many events wait for the reader of a stream's results.
+const resultsLen = 256
+
+// outlet numbers the events of a call and gives them to whoever listens. Nobody who listens can make it wait.
+type outlet struct {
+	call *call
+
+	mu     sync.Mutex
+	seq    int64
+	start  interaction.Event // what a subscriber gets first
+	subs   map[*subscriber]struct{}
+	closed bool
+}
+
+// subscriber is a reader of a stream's results. When it is too slow the oldest events are dropped and counted.
+type subscriber struct {
+	events chan interaction.Event
+	lost   int64
+}
+
+// emit completes e and gives it out.
+func (o *outlet) emit(e interaction.Event) {
+	c := o.call
+	c.mu.Lock()
+	e.Queue, e.AgentID = c.bound.Queue, c.bound.AgentID
+	e.TimeMs = c.ms(c.position())
+	if e.Channel != nil && *e.Channel < len(c.channels) {
+		e.Role = c.channels[*e.Channel].role
+	}
+	c.mu.Unlock()
+	o.send(e)
+}
+
+func (o *outlet) send(e interaction.Event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
+	o.seq++
+	e.Version, e.Tenant, e.CallID, e.Seq = interaction.EventVersion, o.call.tenant, o.call.id, o.seq
+	if e.Type == interaction.EventSessionStarted {
+		o.start = e
+	}
+	if o.call.hub.opts.Events != nil {
+		o.call.hub.opts.Events.Publish(e)
+	}
+	for s := range o.subs {
+		s.put(e)
+	}
+}
+
+// put gives e to a subscriber, at the cost of the oldest.
+func (s *subscriber) put(e interaction.Event) {
+	if s.lost > 0 && cap(s.events)-len(s.events) > 1 {
+		s.events <- interaction.Event{Type: interaction.EventLost, Version: e.Version, Tenant: e.Tenant, CallID: e.CallID, Seq: e.Seq, Count: s.lost}
+		s.lost = 0
+	}
+	for {
+		select {
+		case s.events <- e:
+			return
+		default:
+		}
+		select {
+		case <-s.events:
+			s.lost++
+		default:
+		}
+	}
+}
+
+// subscribe returns a subscriber, whose channel is closed already where the call is over.
+func (o *outlet) subscribe() *subscriber {
+	s := &subscriber{events: make(chan interaction.Event, resultsLen)}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		close(s.events)
+		return s
+	}
+	s.events <- o.start
+	if o.subs == nil {
+		o.subs = map[*subscriber]struct{}{}
+	}
+	o.subs[s] = struct{}{}
+	return s
+}
+
+// unsubscribe closes a subscriber's channel, once.
+func (o *outlet) unsubscribe(s *subscriber) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, ok := o.subs[s]; ok {
+		delete(o.subs, s)
+		close(s.events)
+	}
+}
+
+// close ends the outlet and all subscribers.
+func (o *outlet) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	for s := range o.subs {
+		delete(o.subs, s)
+		close(s.events)
+	}
+}
+
+// hear takes an event of the session. It is called by the session's goroutine.
+func (c *call) hear(e analysis.Event) {
+	channel := e.Channel
+	switch e.Kind {
+	case analysis.EventSpeechStarted:
+		at := e.AtMs
+		c.out.emit(interaction.Event{Type: interaction.EventSpeechStarted, Channel: &channel, StartMs: &at})
+	case analysis.EventSegment:
+		final := true
+		c.out.emit(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment})
+	case analysis.EventSoundStarted:
+		c.out.emit(interaction.Event{Type: interaction.EventSoundStarted, Channel: &channel, Sound: e.Sound})
+	case analysis.EventSound:
+		c.out.emit(interaction.Event{Type: interaction.EventSound, Channel: &channel, Sound: e.Sound})
+	}
+}

@@ -1,0 +1,88 @@
+package live
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/timbre-voice/timbre/interaction"
+)
+
+const spillEnding = ".record.json"
+
+// spilled is a record in the spill folder.
+type spilled struct {
+	path   string
+	record *interaction.Interaction
+}
+
+// writeSpill puts r into dir, whole or not at all.
+func writeSpill(dir string, r *interaction.Interaction) (path string, err error) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return "", fmt.Errorf("live: spill: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("live: spill: %w", err)
+	}
+	path = filepath.Join(dir, r.Contact.ID+spillEnding)
+	f, err := os.CreateTemp(dir, "tmp-*")
+	if err != nil {
+		return "", fmt.Errorf("live: spill: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("live: spill: %w", err)
+	}
+	return path, nil
+}
+
+// readSpill returns the records that an earlier run left in dir.
+func readSpill(dir string) ([]spilled, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("live: spill: %w", err)
+	}
+	var out []spilled
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), spillEnding) {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("live: spill: %w", err)
+		}
+		r, err := interaction.Parse(data)
+		if err != nil {
+			return nil, fmt.Errorf("live: spill: %s: %w", path, err)
+		}
+		out = append(out, spilled{path, r})
+	}
+	return out, nil
+}
+
+func removeSpill(path string) error {
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("live: spill: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/server/events"
+)
+
+// metrics is what Prometheus reads at /metrics. The names of calls, people and tenants are in none of them.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+	delay    prometheus.Histogram
+	ended    *prometheus.CounterVec
+	audio    prometheus.Counter
+	alerts   prometheus.Counter
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "timbre_http_request_seconds", Help: "Time to answer a request, sockets apart.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
+		}, []string{"method", "status"}),
+		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "timbre_event_delay_seconds", Help: "Audio received after the end of a segment until its event is out.", Buckets: []float64{0.1, 0.25, 0.5, 1, 2, 4, 8},
+		}),
+		ended:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "timbre_calls_ended_total", Help: "Calls that ended, by state of the record and how."}, []string{"state", "how"}),
+		audio:  prometheus.NewCounter(prometheus.CounterOpts{Name: "timbre_audio_seconds_total", Help: "Length of the calls that ended."}),
+		alerts: prometheus.NewCounter(prometheus.CounterOpts{Name: "timbre_alerts_total", Help: "Alerts raised while calls ran."}),
+	}
+	m.registry.MustRegister(m.requests, m.delay, m.ended, m.audio, m.alerts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// gauge registers a value that is asked for when it is read.
+func (m *metrics) gauge(name, help string, of func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, of))
+}
+
+// counter registers a count that is kept elsewhere.
+func (m *metrics) counter(name, help string, of func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, of))
+}
+
+// hear counts an event.
+func (m *metrics) hear(e interaction.Event) {
+	switch e.Type {
+	case interaction.EventSegment:
+		if e.Segment != nil {
+			m.delay.Observe(float64(max(e.TimeMs-e.Segment.EndMs, 0)) / 1000)
+		}
+	case interaction.EventAlert:
+		m.alerts.Inc()
+	case interaction.EventSessionEnded:
+		m.ended.WithLabelValues(string(e.State), e.Reason).Inc()
+		m.audio.Add(float64(e.TimeMs) / 1000)
+	}
+}
+
+// queue registers the depths of a queue.
+func (m *metrics) queue(name string, q *events.JetQueue) {
+	depth := func(of func(waiting, dead uint64) uint64) func() float64 {
+		return func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			waiting, dead, err := q.Depth(ctx)
+			if err != nil {
+				return -1 // not known
+			}
+			return float64(of(waiting, dead))
+		}
+	}
+	m.gauge("timbre_queue_"+name+"_waiting", "Tasks that wait or are being worked on; -1: not known.", depth(func(w, _ uint64) uint64 { return w }))
+	m.gauge("timbre_queue_"+name+"_dead", "Tasks that were given up; -1: not known.", depth(func(_, d uint64) uint64 { return d }))
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+}
+
+// measured times the requests of a handler.
+func (m *metrics) measured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		s := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		defer func() { // also of a handler that breaks off
+			m.requests.WithLabelValues(methodLabel(r.Method), strconv.Itoa(s.status)).Observe(time.Since(begun).Seconds())
+		}()
+		next.ServeHTTP(s, r)
+	})
+}
+
+// methodLabel keeps methods that a client makes up from becoming labels.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
+
+// statusWriter notes the status of a response.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *statusWriter) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (s *statusWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }

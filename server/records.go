@@ -1,0 +1,118 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/interaction/policy"
+	"github.com/timbre-voice/timbre/server/events"
+	"github.com/timbre-voice/timbre/server/events/rules"
+	"github.com/timbre-voice/timbre/server/ingest"
+	"github.com/timbre-voice/timbre/server/live"
+	"github.com/timbre-voice/timbre/server/store"
+)
+
+// records keeps the records of calls: live.Records over the store.
+type records struct {
+	store  *store.Store
+	node   string
+	rules  rules.Set
+	permit policy.Permit
+	now    func() time.Time
+	saved  func() // wakes who delivers
+}
+
+var _ live.Records = (*records)(nil)
+
+// Checkpoint keeps the record of a running call as far as it has come.
+func (k *records) Checkpoint(ctx context.Context, r *interaction.Interaction) error {
+	return k.store.Tenant(r.Contact.Tenant).SaveCheckpoint(ctx, k.node, r)
+}
+
+// Save keeps a finished record, with the alerts that only the whole call shows and the end of its retention written into it.
+func (k *records) Save(ctx context.Context, r *interaction.Interaction) error {
+	raise(k.rules, r)
+	if days := k.permit.RetentionDays; days > 0 && r.Governance.RetentionUntil == nil {
+		until := k.now().UTC().AddDate(0, 0, days)
+		r.Governance.RetentionUntil = &until
+	}
+	if _, err := k.store.Tenant(r.Contact.Tenant).SaveInteraction(ctx, r); err != nil {
+		return err
+	}
+	k.saved()
+	return nil
+}
+
+// leftBatch is how many checkpoints of dead nodes are taken up at a time.
+const leftBatch = 100
+
+// takeUp saves the calls whose node is gone as interrupted: those whose last checkpoint is from before a time.
+func (k *records) takeUp(ctx context.Context, before time.Time, log *slog.Logger) error {
+	for {
+		left, err := k.store.LeftCheckpoints(ctx, before, leftBatch)
+		if err != nil {
+			return fmt.Errorf("server: calls left behind: %w", err)
+		}
+		for _, l := range left {
+			r := l.Record
+			r.Contact.State = interaction.StateInterrupted
+			ended := l.At
+			if r.Contact.StartedAt != nil && ended.Before(*r.Contact.StartedAt) {
+				ended = *r.Contact.StartedAt
+			}
+			r.Contact.EndedAt = &ended
+			if err := k.Save(ctx, r); err != nil {
+				// A record that cannot be saved as a finished one must not be tried again at every start, nor stop the others.
+				log.Error("server: a call left behind cannot be saved", "interaction", l.InteractionID, "node", l.Node, "err", err)
+				if store.Code(err) != "invalid" {
+					return err
+				}
+				if err := k.store.Tenant(l.Tenant).DeleteCheckpoint(ctx, l.InteractionID); err != nil {
+					return err
+				}
+				continue
+			}
+			log.Info("server: a call left behind is saved as interrupted", "interaction", l.InteractionID, "node", l.Node)
+		}
+		if len(left) < leftBatch {
+			return nil
+		}
+	}
+}
+
+// told is the event of a saved record, for the outbox. It is told again with each revision.
+func told(r *interaction.Interaction) (kind string, body []byte, err error) {
+	if r.Contact.State == interaction.StateLive {
+		return "", nil, nil
+	}
+	body, err = json.Marshal(interaction.Event{
+		Type: interaction.EventSummary, Version: interaction.EventVersion, Tenant: r.Contact.Tenant, CallID: r.Contact.ID, TimeMs: r.Contact.DurationMs,
+		Queue: r.Contact.Queue, State: r.Contact.State, Record: r,
+	})
+	return string(interaction.EventSummary), body, err
+}
+
+// outbox is events.Outbox over the store.
+type outbox struct{ store *store.Store }
+
+func (o outbox) Pending(ctx context.Context, limit int) ([]events.OutboxRow, error) {
+	rows, err := o.store.Pending(ctx, limit)
+	var out []events.OutboxRow
+	for _, r := range rows {
+		out = append(out, events.OutboxRow{ID: r.ID, Tenant: r.Tenant, Kind: interaction.EventKind(r.Kind), CallID: r.InteractionID, Body: r.Body})
+	}
+	return out, err
+}
+
+func (o outbox) MarkPublished(ctx context.Context, ids []int64) error {
+	return o.store.MarkPublished(ctx, ids)
+}
+
+// permits gives every call the same permit.
+type permits struct{ permit policy.Permit }
+
+func (p permits) Permit(context.Context, ingest.Start) (policy.Permit, error) { return p.permit, nil }

@@ -1,0 +1,435 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/interaction/analysis"
+	"github.com/timbre-voice/timbre/server/api"
+	"github.com/timbre-voice/timbre/server/events"
+	"github.com/timbre-voice/timbre/server/events/rules"
+	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/ingest"
+	"github.com/timbre-voice/timbre/server/live"
+	"github.com/timbre-voice/timbre/server/store"
+)
+
+// Deps is what a server is given beside its configuration.
+type Deps struct {
+	Engine  *analysis.Engine // required
+	Voice   Voice            // what knows persons by their voices
+	Node    string           // name of this process among the nodes of a cluster; empty: timbre
+	Version string           // of the program
+	Log     *slog.Logger     // nil: discarded
+	Now     func() time.Time // nil: time.Now
+}
+
+// Server is one node. Make it with New, and end it with Run or Close.
+type Server struct {
+	config Config
+	log    *slog.Logger
+	now    func() time.Time
+
+	store   *store.Store
+	broker  *events.Broker
+	bus     *events.Bus
+	socket  *events.Socket
+	relay   *events.Relay
+	post    *events.Deliverer
+	hub     *live.Hub
+	ingest  *ingest.Handler
+	api     *api.API
+	watch   *watch
+	nodes   *nodes
+	uploads *uploads
+	records *records
+	metrics *metrics
+
+	listener    net.Listener
+	audioSocket net.Listener // nil: none
+	http        *http.Server
+	begun       time.Time
+}
+
+// ErrNoKeys reports a server that would listen beyond loopback without an API key.
+var ErrNoKeys = errors.New("server: no API key in force")
+
+// New opens the store and the way of events, and listens; Run answers. Errors name the key of the configuration or the part that
+// is wrong; ErrNoKeys where keys are missing.
+func New(ctx context.Context, c Config, d Deps) (*Server, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if d.Engine == nil {
+		return nil, errors.New("server: engine: nil, want one")
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Node == "" {
+		d.Node = "timbre"
+	}
+	s := &Server{config: c, log: d.Log, now: d.Now, metrics: newMetrics(), begun: d.Now()}
+	if err := s.open(ctx, d); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) open(ctx context.Context, d Deps) error {
+	c := &s.config
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return fmt.Errorf("server: data_dir: %w", err)
+	}
+	var err error
+	if s.store, err = store.Open(ctx, store.Options{DSN: c.Database(), Now: d.Now, Event: told}); err != nil {
+		return err
+	}
+	if err := s.store.EnsureTenant(ctx, c.Tenant, c.Tenant); err != nil {
+		return err
+	}
+	keys, err := HasKeys(ctx, s.store, d.Now())
+	if err != nil {
+		return err
+	}
+	if !keys && !c.Loopback() {
+		return fmt.Errorf("%w: addr %s, audiosocket_addr %q, want loopback, or a key first (timbre serve keys add)", ErrNoKeys, c.Addr, c.AudioSocketAddr)
+	}
+	box, err := openBox(filepath.Join(c.DataDir, "endpoints.key"))
+	if err != nil {
+		return err
+	}
+	if s.broker, err = events.Start(ctx, events.BrokerOptions{
+		URL: c.NATS.URL, Dir: filepath.Join(c.DataDir, "nats"), Replicas: c.NATS.Replicas, Name: d.Node, Log: d.Log,
+	}); err != nil {
+		return err
+	}
+	deliveries, err := s.broker.NewQueue(ctx, events.QueueOptions{Name: "WEBHOOKS", Log: d.Log})
+	if err != nil {
+		return err
+	}
+	jobs, err := s.broker.NewQueue(ctx, events.QueueOptions{Name: "UPLOADS", Log: d.Log})
+	if err != nil {
+		return err
+	}
+	files, err := s.broker.NewFiles(ctx, "UPLOADS", 7*24*time.Hour)
+	if err != nil {
+		return err
+	}
+	hooks := c.webhooks()
+	s.relay = events.NewRelay(outbox{s.store}, deliveries, hooks, events.RelayOptions{Log: d.Log})
+	s.post = events.NewDeliverer(deliveries, hooks, events.DelivererOptions{Now: d.Now, Log: d.Log})
+	s.bus = events.NewBus(s.broker.Conn(), events.BusOptions{Subscriber: c.Limits.SubscriberEvents})
+	set := rules.Set{Rules: c.Rules}
+	s.records = &records{store: s.store, node: d.Node, rules: set, permit: c.permit(), now: d.Now, saved: s.relay.Wake}
+	s.watch = &watch{
+		bus: s.bus, rules: set, queue: deliveries, hooks: hooks, log: d.Log, now: d.Now, in: make(chan interaction.Event, watchQueue), calls: map[callKey]*watched{},
+		alert: func(ctx context.Context, tenant, id string, a interaction.Alert) error {
+			return s.hub.Alert(ctx, tenant, id, a)
+		},
+		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
+	}
+	s.nodes = &nodes{broker: s.broker, store: s.store, node: d.Node, log: d.Log, serving: map[callKey]func(){}}
+	if s.hub, err = live.New(live.Options{
+		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.permit()}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
+		Spill: filepath.Join(c.DataDir, "unsaved"), Log: d.Log, Now: d.Now,
+	}); err != nil {
+		return err
+	}
+	s.nodes.calls = calls{s.hub}
+	who := &access{store: s.store, box: box, log: d.Log}
+	open := c.Loopback() && !keys
+	if s.ingest, err = ingest.New(ingest.Options{Calls: s.hub, Endpoints: platforms{who}, Keys: who, Open: open, Log: d.Log, Now: d.Now}); err != nil {
+		return err
+	}
+	s.uploads = &uploads{
+		store: s.store, files: files, queue: jobs, engine: d.Engine, permit: c.permit(), records: s.records, dir: c.DataDir, log: d.Log, now: d.Now,
+	}
+	keyFile := c.KeyFile
+	if keyFile == "" {
+		keyFile = filepath.Join(c.DataDir, "keys.json")
+	}
+	wrapping, err := openKeys(ctx, keyFile, c.Tenant, s.store)
+	if err != nil {
+		return err
+	}
+	known := &voices{Voice: d.Voice, store: s.store, keys: wrapping, vault: identity.NewVault(wrapping), now: d.Now}
+	kept := &ledger{store: s.store, saved: s.relay.Wake}
+	s.api = api.New(api.Options{
+		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,
+		Interactions: &interactions{store: s.store, rules: set, saved: s.relay.Wake}, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
+		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{deliveries}}, Ready: s.ready,
+		KeyRate:    api.Rate{PerSecond: c.Limits.KeyPerSecond, Burst: c.Limits.KeyBurst},
+		RemoteRate: api.Rate{PerSecond: c.Limits.AddressPerSecond, Burst: c.Limits.AddressBurst},
+		Timeout:    c.Limits.Request, MaxUpload: int64(c.Limits.UploadMB) << 20, Now: d.Now, Log: d.Log,
+	})
+	s.socket = events.NewSocket(s.bus, events.SocketOptions{
+		Tenant:  func(_ http.ResponseWriter, r *http.Request) (string, bool) { return api.TenantOf(r), true },
+		Origins: c.Origins, MaxConn: c.Limits.Subscribers, Log: d.Log,
+	})
+	s.measure(deliveries, jobs)
+	return s.listen(ctx)
+}
+
+// measure registers what is kept elsewhere.
+func (s *Server) measure(deliveries, jobs *events.JetQueue) {
+	m := s.metrics
+	m.gauge("timbre_calls_running", "Calls that run on this node.", func() float64 { return float64(len(s.hub.Running(""))) })
+	m.counter("timbre_events_published_total", "Live events handed to the broker.", func() float64 { return float64(s.bus.Stats().Published) })
+	m.counter("timbre_events_lost_total", "Live events that were dropped before the broker.", func() float64 { return float64(s.bus.Stats().LostOutgoing) })
+	m.counter("timbre_subscriber_events_lost_total", "Live events that slow subscribers lost.", func() float64 { return float64(s.bus.Stats().LostSubscriber) })
+	m.counter("timbre_rule_events_missed_total", "Live events that went past the rules.", func() float64 { return float64(s.watch.missed.Load()) })
+	m.gauge("timbre_events_waiting", "Live events that wait for the broker.", func() float64 { return float64(s.bus.Stats().Waiting) })
+	m.gauge("timbre_subscribers", "Sockets that listen to events.", func() float64 { return float64(s.bus.Stats().Subscribers) })
+	m.queue("webhooks", deliveries)
+	m.queue("uploads", jobs)
+	m.registry.MustRegister(dialects{s.ingest})
+}
+
+// ready says what works.
+func (s *Server) ready(ctx context.Context) map[string]error {
+	return map[string]error{"store": s.store.Ping(ctx), "events": s.broker.Ready()}
+}
+
+// listen opens the ports and lays out the paths.
+func (s *Server) listen(ctx context.Context) error {
+	mux := http.NewServeMux()
+	for _, path := range []string{"/v1/stream", "/v1/listen", "/v1/ingest/"} {
+		mux.Handle(path, s.ingest)
+	}
+	for _, path := range []string{"GET /v1/events", "GET /v1/calls/{id}/events"} {
+		mux.Handle(path, s.api.Guard(api.ScopeRead, s.socket))
+	}
+	mux.Handle("GET /metrics", bounded(s.api.Guard(api.ScopeRead, s.metrics.handler()), time.Minute))
+	mux.Handle("/", s.metrics.measured(bounded(s.api, time.Hour)))
+	s.http = &http.Server{
+		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	var lc net.ListenConfig
+	var err error
+	if s.listener, err = lc.Listen(ctx, "tcp", s.config.Addr); err != nil {
+		return fmt.Errorf("server: addr: %w", err)
+	}
+	if s.config.TLS.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(s.config.TLS.CertFile, s.config.TLS.KeyFile)
+		if err != nil {
+			return fmt.Errorf("server: tls: %w", err)
+		}
+		// Websockets are HTTP/1.1, and one protocol for all keeps the deadlines of one kind.
+		s.listener = tls.NewListener(s.listener, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
+	}
+	if s.config.AudioSocketAddr != "" {
+		if s.audioSocket, err = lc.Listen(ctx, "tcp", s.config.AudioSocketAddr); err != nil {
+			return fmt.Errorf("server: audiosocket_addr: %w", err)
+		}
+	}
+	return nil
+}
+
+// bounded gives a response at most so long to be written, so that a client that does not read holds nothing for ever.
+func bounded(next http.Handler, d time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return // the connection is gone
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Addr returns where the server listens, with the port that the system chose where none was named.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// URL returns the address of the REST interface.
+func (s *Server) URL() string {
+	scheme := "http"
+	if s.config.TLS.CertFile != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + s.Addr()
+}
+
+// leftAfter is how old the last checkpoint of a call is, where other nodes share the store, when its node is taken for dead: longer
+// than the time between two checkpoints of the longest call.
+const leftAfter = 15 * time.Minute
+
+// housekeeping is how often what is old is looked for.
+const housekeeping = 5 * time.Minute
+
+// keepHouse takes up the calls of dead nodes and removes what has expired, until ctx ends.
+func (s *Server) keepHouse(ctx context.Context) {
+	before := s.begun // alone, every checkpoint that is older than this process is left behind
+	if strings.Contains(s.config.Database(), "://") {
+		before = s.now().Add(-leftAfter)
+	}
+	tick := time.NewTicker(housekeeping)
+	defer tick.Stop()
+	for {
+		if err := s.records.takeUp(ctx, before, s.log); err != nil && ctx.Err() == nil {
+			s.log.Warn("server: calls left behind", "err", err)
+		}
+		if err := s.expire(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("server: sweep", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			before = s.now().Add(-leftAfter)
+		}
+	}
+}
+
+// expire removes records whose retention ended, and keys and entries that expired.
+func (s *Server) expire(ctx context.Context) error {
+	if err := s.store.Sweep(ctx); err != nil {
+		return err
+	}
+	tenants, err := s.store.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tenants {
+		for {
+			ids, err := s.store.Tenant(t.ID).ExpiredInteractions(ctx, 100)
+			if err != nil {
+				return err
+			}
+			gone := 0
+			for _, id := range ids {
+				err := s.store.Tenant(t.ID).DeleteInteraction(ctx, id)
+				if code := store.Code(err); err != nil && code != "not_found" && code != "conflict" { // deleted or held meanwhile
+					return err
+				}
+				if err == nil {
+					gone++
+				}
+			}
+			if gone > 0 {
+				s.log.Info("server: records deleted at the end of their retention", "tenant", t.ID, "records", gone)
+			}
+			if gone == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// Run answers until ctx ends, then drains and closes. The error is of the part that failed first; a drain that was cut short is one.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.Close()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var serving sync.WaitGroup
+	serve := func(what string, f func() error) {
+		serving.Go(func() {
+			if err := f(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+				fail(fmt.Errorf("server: %s: %w", what, err))
+			}
+		})
+	}
+	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // goes on while calls drain
+	defer stop()
+	var working sync.WaitGroup
+	working.Go(func() { s.watch.run(work) })
+	working.Go(func() { s.keepHouse(work) })
+	working.Go(func() { s.uploads.sweep(work) })
+	for what, f := range map[string]func(context.Context) error{
+		"relay": s.relay.Run, "deliveries": s.post.Run,
+		"uploads": func(ctx context.Context) error { return s.uploads.run(ctx, s.config.Limits.UploadWorkers) },
+	} {
+		working.Go(func() {
+			if err := f(work); err != nil {
+				fail(fmt.Errorf("server: %s: %w", what, err))
+			}
+		})
+	}
+	serve("http", func() error { return s.http.Serve(s.listener) })
+	if s.audioSocket != nil {
+		serve("audiosocket", func() error { return s.ingest.ServeAudioSocket(s.audioSocket, "") })
+	}
+	s.log.Info("server: listening", "url", s.URL(), "audiosocket", s.config.AudioSocketAddr)
+	<-ctx.Done()
+	cause := context.Cause(ctx)
+	s.log.Info("server: draining", "calls", len(s.hub.Running("")))
+	err := s.drain(context.WithoutCancel(ctx))
+	serving.Wait()
+	s.relay.Wake() // what the last calls left in the outbox
+	stop()
+	working.Wait()
+	s.socket.Close()
+	s.log.Info("server: stopped")
+	if errors.Is(cause, context.Canceled) {
+		cause = nil
+	}
+	return errors.Join(cause, err)
+}
+
+// drain ends what comes in, in the order in which it depends on each other.
+func (s *Server) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.config.ShutdownTimeout)
+	defer cancel()
+	var errs []error
+	if s.audioSocket != nil {
+		errs = append(errs, ignoreClosed(s.audioSocket.Close()))
+	}
+	// The streams first: a call is complete only when its stream was ended in order.
+	ended := make(chan error, 1)
+	go func() { ended <- s.ingest.Shutdown(ctx) }()
+	errs = append(errs, s.http.Shutdown(ctx), <-ended, s.hub.Shutdown(ctx))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("server: drain: cut short after %s: %w", s.config.ShutdownTimeout, err)
+	}
+	return nil
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// Close closes what New opened, of a server that does not run.
+func (s *Server) Close() {
+	for _, l := range []net.Listener{s.listener, s.audioSocket} {
+		if l != nil {
+			_ = l.Close() // closed before, where the server ran
+		}
+	}
+	if s.hub != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = s.hub.Shutdown(ctx) // without calls, or shut down before
+	}
+	if s.socket != nil {
+		s.socket.Close()
+	}
+	if s.bus != nil {
+		s.bus.Close()
+	}
+	if s.broker != nil {
+		s.broker.Close()
+	}
+	if s.store != nil {
+		if err := s.store.Close(); err != nil {
+			s.log.Warn("server: store not closed in order", "err", err)
+		}
+	}
+}
