@@ -9,7 +9,7 @@ BENCHTIME ?= 1s
 FUZZTIME ?= 60s
 ROUNDS ?= 5
 
-.PHONY: help build demo test race twins lint bench bench-peers golden generate fuzz
+.PHONY: help build demo console test race twins lint bench bench-peers golden generate fuzz
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -22,6 +22,9 @@ demo: build ## stream the sample call to a server, show the events and the store
 	@echo
 	bin/timbre analyze -o out/demo testdata/calls/sample-call.wav
 	@echo; echo "The record (JSON) and the timeline (SVG) are in out/demo."
+
+console: build ## the server with the sample call in it, its audio kept; prints where the console is
+	@scripts/console
 
 test: ## everything but the race detector
 	@scripts/setup browser

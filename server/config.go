@@ -38,6 +38,7 @@ type Config struct {
 	Rules              []rules.Rule    `yaml:"rules"`
 	Webhooks           []WebhookConfig `yaml:"webhooks"`
 	Origins            []string        `yaml:"origins"`
+	RecordingHosts     []string        `yaml:"recording_hosts"`
 	Checkpoint         time.Duration   `yaml:"checkpoint"`
 	ShutdownTimeout    time.Duration   `yaml:"shutdown_timeout"`
 	AcceptModelLicense bool            `yaml:"accept_model_license"`
@@ -79,6 +80,7 @@ type PolicyConfig struct {
 	NoticeRequired  bool   `yaml:"notice_required"`
 	Verification    bool   `yaml:"verification"`
 	KeepDigits      bool   `yaml:"keep_digits"`
+	KeepAudio       bool   `yaml:"keep_audio"`
 	RetentionDays   int    `yaml:"retention_days"`
 }
 
@@ -156,12 +158,15 @@ func (c *Config) Database() string {
 	return c.DB
 }
 
+// audioDir returns where recordings are kept that the policy keeps.
+func (c *Config) audioDir() string { return filepath.Join(c.DataDir, "audio") }
+
 // permit returns what may be done with a call.
 func (c *Config) permit() policy.Permit {
 	p := c.Policy
 	return policy.Permit{
 		Policy: p.Name, Jurisdiction: p.Jurisdiction, CustomerEmotion: p.CustomerEmotion, AgentEmotion: p.AgentEmotion,
-		NoticeRequired: p.NoticeRequired, Verification: p.Verification, KeepDigits: p.KeepDigits, RetentionDays: p.RetentionDays,
+		NoticeRequired: p.NoticeRequired, Verification: p.Verification, KeepDigits: p.KeepDigits, KeepAudio: p.KeepAudio, RetentionDays: p.RetentionDays,
 	}
 }
 

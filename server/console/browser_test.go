@@ -131,14 +131,25 @@ func (t *tabs) eval(expression string) string {
 	return fmt.Sprint(out)
 }
 
-// until waits for an expression to be true.
+// until waits for an expression to be true, over pages that come and go.
 func (t *tabs) until(expression string) {
 	t.tb.Helper()
 	ctx, cancel := context.WithTimeout(t.ctx, 40*time.Second)
 	defer cancel()
-	if err := chromedp.Run(ctx, chromedp.Poll(expression, nil, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(0))); err != nil {
-		t.quiet()
-		t.tb.Fatalf("waiting for %s: %v", expression, err)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var ok bool
+		err := chromedp.Run(ctx, chromedp.Evaluate(expression, &ok))
+		if err == nil && ok {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.quiet()
+			t.tb.Fatalf("waiting for %s: %v", expression, err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,7 +93,11 @@ func drawnCall(i int) *interaction.Interaction {
 	start := noon.Add(-time.Duration(float64(i%100_000)/100_000*60*24) * time.Hour).Add(-time.Duration(i%3600) * time.Second)
 	anger := math.Pow(random.Float64(), 3)
 	end := anger * random.Float64()
-	silence := int64(random.ExpFloat64() * 6000)
+	silence := min(2001+int64(random.ExpFloat64()*6000), duration/2)
+	label := "neutral"
+	if anger > 0.5 {
+		label = "angry"
+	}
 	r := &interaction.Interaction{
 		Schema: interaction.SchemaID,
 		Contact: interaction.Contact{ID: fmt.Sprintf("call-%06d", i), Tenant: "default", State: interaction.StateComplete, Revision: 1,
@@ -102,16 +107,19 @@ func drawnCall(i int) *interaction.Interaction {
 		Participants: []interaction.Participant{{ID: "agent-1", Role: interaction.RoleAgent, ExternalID: fmt.Sprintf("a-%d", i%200), ToMs: duration},
 			{ID: "customer-1", Role: interaction.RoleCustomer, Channel: 1, ExternalID: fmt.Sprintf("c-%d", i%30_000), ToMs: duration}},
 		Segments: []interaction.Segment{{ID: "1-0001", ParticipantID: "customer-1", Channel: 1, StartMs: 1000, EndMs: 6000, Emotion: &interaction.Emotion{
-			Label: "neutral", Probabilities: map[string]float64{"angry": anger, "neutral": 1 - anger}, Arousal: 0.4, Valence: 0.5, Confidence: 0.6}}},
+			Label: label, Probabilities: map[string]float64{"angry": anger, "neutral": 1 - anger}, Arousal: 0.4, Valence: 0.5, Confidence: 0.6}}},
 		Sounds: []interaction.Sound{}, Marks: []interaction.Mark{}, Alerts: []interaction.Alert{}, Evaluations: []interaction.Evaluation{},
-		Conversation: &interaction.Conversation{TotalConversationDurationMs: duration, TalkTime: interaction.TalkTime{TotalMs: duration - silence,
-			ByRole: map[interaction.Role]interaction.RoleTalk{interaction.RoleAgent: {TotalMs: duration / 2, Share: 0.55}, interaction.RoleCustomer: {TotalMs: duration / 3, Share: 0.45}}},
-			NonTalkTime: interaction.NonTalkTime{TotalMs: silence, LongestMs: silence, Instances: []interaction.Instance{}}, Channels: []interaction.ChannelMetrics{}},
+		Conversation: &interaction.Conversation{TotalConversationDurationMs: duration, TalkTime: interaction.TalkTime{TotalMs: duration / 2,
+			ByRole: map[interaction.Role]interaction.RoleTalk{interaction.RoleAgent: {TotalMs: duration / 2, Share: 0.6}, interaction.RoleCustomer: {TotalMs: duration / 3, Share: 0.4}}},
+			NonTalkTime: interaction.NonTalkTime{TotalMs: silence, LongestMs: silence, Instances: []interaction.Instance{{StartMs: 8000, EndMs: 8000 + silence, DurationMs: silence}}},
+			Channels:    []interaction.ChannelMetrics{}},
 		Affect: []interaction.Affect{{ParticipantID: "customer-1", Overall: interaction.AffectPoint{Arousal: 0.4, Valence: 0.5, Anger: anger / 2, SpeechMs: 5000},
 			Start: interaction.AffectPoint{Anger: anger / 3}, End: interaction.AffectPoint{AtMs: duration - 1000, Anger: end}, PeakNegative: &interaction.AffectPoint{AtMs: duration / 2, Anger: anger},
 			Deciles: []interaction.AffectPoint{}, Timeline: []interaction.AffectPoint{}, Trend: "steady"}},
-		Governance:  interaction.Governance{Policy: "default", Models: []interaction.Model{}},
-		NotComputed: []interaction.NotComputed{},
+		Governance: interaction.Governance{Policy: "default", Models: []interaction.Model{{Name: "drawn", Version: "1", SHA256: strings.Repeat("0", 64), LicenceClass: "open"}}},
+	}
+	for _, what := range []string{"prosody", "conversation.overtalk", "conversation.interruptions", "conversation.turns", "conversation.response_latency_ms", "conversation.pace"} {
+		r.NotComputed = append(r.NotComputed, interaction.NotComputed{What: what, Code: interaction.CodeNoModel})
 	}
 	if anger > 0.75 {
 		r.Alerts = append(r.Alerts, interaction.Alert{Rule: "escalation", Severity: "warning", StartMs: duration / 2, EndMs: duration/2 + 5000, Evidence: "probability of anger rose"})
@@ -120,7 +128,9 @@ func drawnCall(i int) *interaction.Interaction {
 		r.Alerts = append(r.Alerts, interaction.Alert{Rule: "cold_end", Severity: "warning", StartMs: duration - 5000, EndMs: duration, Evidence: "the call ended in anger"})
 	}
 	if i%97 == 0 {
-		r.Voice = &interaction.Voice{Decision: interaction.NotAuthenticated, NetSpeechMs: 8000, LLR: ptr(-3.0), Threshold: ptr(4.6), Reasons: []string{"below_threshold"}, Assurance: interaction.AssuranceEvidenceOnly}
+		r.Voice = &interaction.Voice{Decision: interaction.NotAuthenticated, NetSpeechMs: 8000, LLR: ptr(-3.0), Threshold: ptr(4.6), Reasons: []string{"below_threshold", "spoof_not_checked"}, Assurance: interaction.AssuranceEvidenceOnly}
+	} else {
+		r.NotComputed = append(r.NotComputed, interaction.NotComputed{What: "voice", Code: interaction.CodeNoClaim})
 	}
 	return r
 }
