@@ -94,7 +94,7 @@ func (c *Console) sample(w http.ResponseWriter, r *http.Request, v *Visitor) err
 		q.From = c.opts.Now().AddDate(0, 0, -7)
 	}
 	q.Sort, q.Ascending = "", false
-	to := r.PostForm["to"]
+	to := r.PostForm["reviewer"]
 	if len(to) == 0 {
 		return invalidf("sample: no reviewer, want one or more")
 	}

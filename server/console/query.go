@@ -73,7 +73,7 @@ func parseQuery(q url.Values, zone *time.Location) (Query, error) {
 				continue
 			}
 			x, err := strconv.ParseFloat(text, 64)
-			if err != nil || x < -1e9 || x > 1e9 {
+			if err != nil || !(x >= -1e9 && x <= 1e9) {
 				return Query{}, invalidf("%s: %q, want a number", f.Field, text)
 			}
 			x *= f.Unit

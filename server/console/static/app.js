@@ -34,6 +34,8 @@
 
   document.addEventListener("click", (e) => {
     const opener = e.target.closest("[data-dialog]");
+    const seek = e.target.closest("[data-of] [data-seek]");
+    if (seek && !document.getElementById("timeline")) location.assign(`/calls/${encodeURIComponent(seek.closest("[data-of]").dataset.of)}#at=${seek.dataset.seek}`);
     if (opener) document.getElementById(opener.dataset.dialog).showModal();
   });
   for (const name of ["htmx:error", "htmx:response:error"]) {

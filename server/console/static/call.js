@@ -245,6 +245,7 @@ document.addEventListener("DOMContentLoaded", () => {
       .catch(() => draw(fromLevels()));
   } else draw(fromLevels());
 
-  move(0);
   fit();
+  const asked = /^#at=(\d{1,9})$/.exec(location.hash);
+  seek(asked ? Number(asked[1]) : 0);
 });
