@@ -45,6 +45,7 @@ func (c *clock) advance(d time.Duration) {
 
 // world is a console over a real store behind a real server.
 type world struct {
+	dsn    string
 	store  *store.Store
 	tenant *store.Tenant
 	server *httptest.Server
@@ -54,10 +55,10 @@ type world struct {
 // newWorld starts a console whose options change may alter.
 func newWorld(tb testing.TB, change ...func(*console.Options)) *world {
 	tb.Helper()
-	w := &world{clock: &clock{t: noon}}
 	dir := tb.TempDir()
+	w := &world{dsn: filepath.Join(dir, "timbre.db"), clock: &clock{t: noon}}
 	var err error
-	if w.store, err = store.Open(tb.Context(), store.Options{DSN: filepath.Join(dir, "timbre.db"), Now: w.clock.now}); err != nil {
+	if w.store, err = store.Open(tb.Context(), store.Options{DSN: w.dsn, Now: w.clock.now}); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
