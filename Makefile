@@ -14,7 +14,7 @@ SERVER_CORE ?= 0
 LOAD_CORE ?= 1
 LOAD ?=
 
-.PHONY: help build demo test race twins lint bench eval-verification bench-peers bench-server bench-faults golden generate fuzz eval-emotion eval-emotion-folds
+.PHONY: help build demo console test race twins lint bench eval-verification bench-peers bench-server bench-faults golden generate fuzz eval-emotion eval-emotion-folds
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
@@ -27,6 +27,9 @@ demo: build ## stream the sample call to a server, show the events and the store
 	@echo
 	bin/timbre analyze -o out/demo testdata/calls/sample-call.wav
 	@echo; echo "The record (JSON) and the timeline (SVG) are in out/demo."
+
+console: build ## the server with the sample call in it, its audio kept; prints where the console is
+	@scripts/console
 
 test: ## everything but the race detector
 	@scripts/setup test
