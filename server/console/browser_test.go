@@ -51,12 +51,12 @@ type tabs struct {
 	problems []string // what the browser complained of
 }
 
-// chromium starts Debian's browser with a profile of its own. A machine without it fails the test: scripts/setup browser installs it.
+// chromium starts Debian's browser with a profile of its own. A machine without it fails the test: scripts/setup test installs it.
 func (w *world) chromium(tb testing.TB) *tabs {
 	tb.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		tb.Fatalf("chromium: %v: scripts/setup browser installs it", err)
+		tb.Fatalf("chromium: %v: scripts/setup test installs it", err)
 	}
 	alloc, stop := chromedp.NewExecAllocator(tb.Context(), chromedp.ExecPath(path), chromedp.UserDataDir(tb.TempDir()), chromedp.Headless, chromedp.NoSandbox,
 		chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-dev-shm-usage", true),
