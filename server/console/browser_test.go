@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -282,14 +281,4 @@ func TestReviewerScoresACall(t *testing.T) {
 	if !w.audited(t, "listen", "rita", "rich") || !w.audited(t, "review_submit", "rita", "rich") {
 		t.Error("the audit log does not say that rita listened and submitted")
 	}
-}
-
-// pathOf returns the path that the browser is at.
-func (t *tabs) path() string {
-	t.tb.Helper()
-	var at string
-	t.run(chromedp.Location(&at))
-	u, err := url.Parse(at)
-	must(t.tb, err)
-	return u.Path
 }

@@ -158,6 +158,13 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// connections returns how many there were so far.
+func (f *feed) connections() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.seen
+}
+
 func (f *feed) send(text string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -197,8 +204,8 @@ func TestSupervisorSeesCallsAsTheyRun(t *testing.T) {
 	f.drop()
 	b.until(`document.getElementById("link").dataset.state === "lost"`)
 	b.until(`document.getElementById("link").dataset.state === "on"`)
-	if f.seen < 2 {
-		t.Errorf("%d connections, want one more after the first was lost", f.seen)
+	if n := f.connections(); n < 2 {
+		t.Errorf("%d connections, want one more after the first was lost", n)
 	}
 	b.run(chromedp.Click(`.alert-list button[name=snooze]`, chromedp.ByQuery))
 	b.until(`document.querySelectorAll(".alert-list > li").length === 1`)
