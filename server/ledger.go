@@ -10,8 +10,9 @@ import (
 
 // ledger is what people add beside the records, over the store: feedback, consents and watchlists.
 type ledger struct {
-	store *store.Store
-	saved func() // wakes who delivers
+	store  *store.Store
+	people *voices
+	saved  func() // wakes who delivers
 }
 
 var (
@@ -71,8 +72,15 @@ func consent(v *store.Consent) api.Consent {
 	}
 }
 
-func (l *ledger) AddConsent(ctx context.Context, tenant string, c api.Consent) (api.Consent, error) {
-	v, err := l.store.Tenant(tenant).AddConsent(ctx, store.Consent{
+func (l *ledger) AddConsent(ctx context.Context, tenant, by string, c api.Consent) (api.Consent, error) {
+	if err := l.store.EnsureTenant(ctx, tenant, tenant); err != nil {
+		return api.Consent{}, fault(err)
+	}
+	r, err := l.people.registry(tenant)
+	if err != nil {
+		return api.Consent{}, err
+	}
+	v, err := r.GiveConsent(ctx, by, store.Consent{
 		SpeakerID: c.SpeakerID, Ref: c.Ref, Purpose: c.Purpose, TextVersion: c.TextVersion, Channel: c.Channel, InteractionID: c.InteractionID,
 		Jurisdiction: c.Jurisdiction, GivenAt: given(c.GivenAt), ExpiresAt: given(c.ExpiresAt),
 	})
@@ -88,8 +96,12 @@ func (l *ledger) Consents(ctx context.Context, tenant, speaker string) ([]api.Co
 	return out, fault(err)
 }
 
-func (l *ledger) WithdrawConsents(ctx context.Context, tenant, speaker, purpose string) (int, error) {
-	n, err := l.store.Tenant(tenant).WithdrawConsents(ctx, speaker, purpose)
+func (l *ledger) WithdrawConsents(ctx context.Context, tenant, by, speaker, purpose string) (int, error) {
+	r, err := l.people.registry(tenant)
+	if err != nil {
+		return 0, err
+	}
+	n, err := r.WithdrawConsent(ctx, by, speaker, purpose)
 	return int(n), fault(err)
 }
 

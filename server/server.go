@@ -182,7 +182,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	s.uploads = &uploads{
 		store: s.store, files: files, queue: jobs, engine: d.Engine, policy: c.Policy, voices: callers{known}, records: s.records, dir: c.DataDir, kept: keptAudio{c.audioDir()}, log: d.Log, now: d.Now,
 	}
-	kept := &ledger{store: s.store, saved: s.relay.Wake}
+	kept := &ledger{store: s.store, people: known, saved: s.relay.Wake}
 	s.api = api.New(api.Options{
 		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,
 		Interactions: &interactions{store: s.store, rules: set, saved: s.relay.Wake, kept: keptAudio{c.audioDir()}}, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},

@@ -122,7 +122,14 @@ func (v *voices) Verify(ctx context.Context, tenant, by, id string, c api.Clip) 
 	if v.Model == nil {
 		return nil, errNoModel
 	}
-	reg, rules, err := v.ruled(tenant)
+	made, rules, err := v.resolved(tenant)
+	if err != nil {
+		return nil, err
+	}
+	if !made.Permit.Verification {
+		return nil, fmt.Errorf("%w: policy %s permits no verification by voice", api.ErrForbidden, made.Permit.Policy)
+	}
+	reg, err := v.registry(tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -155,14 +162,22 @@ func (v *voices) Verify(ctx context.Context, tenant, by, id string, c api.Clip) 
 	}
 	if _, err := reg.Attempt(ctx, by, store.Attempt{
 		SpeakerID: id, Decision: interaction.Decision(d.Outcome), LLR: d.LLR, Threshold: d.Threshold, NetSpeechMs: d.Quality.NetSpeech.Milliseconds(), Reasons: codes(d.Reasons),
+		Shadow: made.Permit.Shadow,
 	}, rules.Attempts); err != nil {
 		return nil, fault(err)
+	}
+	if made.Permit.Shadow { // kept for calibration, and not shown
+		return &interaction.Voice{Decision: interaction.Inconclusive, Codec: codec, Reasons: []string{reasonShadow, voiceprint.CodeSpoofNotChecked},
+			Assurance: interaction.AssuranceEvidenceOnly}, nil
 	}
 	return &interaction.Voice{
 		Decision: interaction.Decision(d.Outcome), LLR: d.LLR, Threshold: d.Threshold, NetSpeechMs: d.Quality.NetSpeech.Milliseconds(),
 		SNRdB: finite(d.Quality.SNRdB), Codec: codec, Reasons: codes(d.Reasons), Assurance: interaction.AssuranceEvidenceOnly,
 	}, nil
 }
+
+// reasonShadow is the reason of a result that is kept and not shown.
+const reasonShadow = "shadow_mode"
 
 // codes returns the codes of reasons.
 func codes(reasons []voiceprint.Reason) []string {

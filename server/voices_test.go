@@ -241,3 +241,39 @@ func TestVoicesWithoutAModel(t *testing.T) {
 	n.request(t, http.MethodGet, "/v1/speakers", "", nil, 200, nil)
 	n.request(t, http.MethodDelete, "/v1/speakers/anna", "", nil, 404, nil)
 }
+
+// TestPolicyOfVerificationByUpload: what the policy does not permit is not compared, and what it keeps in the shadow is not shown.
+func TestPolicyOfVerificationByUpload(t *testing.T) {
+	recording := testkit.Read(t, testkit.Testdata(t, "calls", "sample-call.wav"))
+	voice, on, off := seededVoice(t), true, false
+	for name, c := range map[string]struct {
+		verification, shadow *bool
+		status               int
+	}{"forbidden": {&off, &off, 403}, "shadow": {&on, &on, 200}} {
+		t.Run(name, func(t *testing.T) {
+			conf := config(t.TempDir())
+			conf.Policy.Verification, conf.Policy.Shadow = c.verification, c.shadow
+			n := runWith(t, conf, Deps{Voice: voice})
+			n.request(t, http.MethodPost, "/v1/speakers/anna/voiceprints?consent_ref=r&channel=1", "", bytes.NewReader(recording), 201, nil)
+			var v interaction.Voice
+			n.request(t, http.MethodPost, "/v1/verify?speaker=anna&channel=1", "", bytes.NewReader(recording), c.status, &v)
+			attempts, err := n.store.Tenant("default").Attempts(t.Context(), "anna", store.Page{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.status == 200 {
+				if v.Decision != interaction.Inconclusive || v.LLR != nil || v.Reasons[0] != reasonShadow {
+					t.Errorf("shown: %+v", v)
+				}
+				if len(attempts.Items) != 1 || !attempts.Items[0].Shadow || attempts.Items[0].LLR == nil {
+					t.Errorf("kept: %+v", attempts.Items)
+				}
+			} else if len(attempts.Items) != 0 {
+				t.Errorf("kept: %+v", attempts.Items)
+			}
+			if err := n.stop(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -79,5 +80,21 @@ func TestRegistryCommands(t *testing.T) {
 	}
 	if exit := run(t.Context(), []string{"audit", "verify", "--db", f.db}, &bytes.Buffer{}, &bytes.Buffer{}); exit != exitDone {
 		t.Errorf("audit verify: exit %d", exit)
+	}
+
+	// One letter of one line is changed behind our back.
+	raw, err := sql.Open("sqlite", f.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := raw.ExecContext(t.Context(), "UPDATE audit SET action = 'enroL' WHERE action = 'enrol'"); err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if exit := run(t.Context(), []string{"audit", "verify", "--db", f.db}, &out, &out); exit != exitFailed || !strings.Contains(out.String(), "entry 2: was changed") {
+		t.Errorf("audit verify over a changed line: exit %d, %s", exit, &out)
 	}
 }

@@ -166,13 +166,13 @@ func (f *fake) OptOut(_ context.Context, t, by, id, source string) error {
 func (f *fake) OptIn(_ context.Context, t, by, id string) error {
 	return f.ask(t, "opt in "+by+" "+id)
 }
-func (f *fake) AddConsent(_ context.Context, t string, c Consent) (Consent, error) {
+func (f *fake) AddConsent(_ context.Context, t, _ string, c Consent) (Consent, error) {
 	return c, f.ask(t, "consent "+c.Ref)
 }
 func (f *fake) Consents(_ context.Context, t, speaker string) ([]Consent, error) {
 	return nil, f.ask(t, "consents "+speaker)
 }
-func (f *fake) WithdrawConsents(_ context.Context, t, speaker, purpose string) (int, error) {
+func (f *fake) WithdrawConsents(_ context.Context, t, _, speaker, purpose string) (int, error) {
 	return 2, f.ask(t, "withdraw "+speaker+" "+purpose)
 }
 func (f *fake) Watchlists(_ context.Context, t string) ([]Watchlist, error) {

@@ -30,10 +30,10 @@ type Voices interface {
 
 // Consents is the ledger of consents and the list of opt-outs.
 type Consents interface {
-	AddConsent(ctx context.Context, tenant string, c Consent) (Consent, error)
+	AddConsent(ctx context.Context, tenant, by string, c Consent) (Consent, error)
 	Consents(ctx context.Context, tenant, speaker string) ([]Consent, error)
 	// WithdrawConsents ends the open consents of a person, for one purpose or all, and returns how many there were.
-	WithdrawConsents(ctx context.Context, tenant, speaker, purpose string) (int, error)
+	WithdrawConsents(ctx context.Context, tenant, by, speaker, purpose string) (int, error)
 }
 
 // Watchlists keeps lists of persons whose voices are searched for.
@@ -236,7 +236,7 @@ func voice(v *interaction.Voice, err error) (*body[*interaction.Voice], error) {
 func (a *API) consents(c Consents) {
 	add(a, op{method: http.MethodPost, path: "/v1/consents", scope: ScopeIdentity, id: "add-consent", summary: "Write a consent into the ledger", tag: "identity", status: http.StatusCreated},
 		func(ctx context.Context, p Principal, in *struct{ Body Consent }) (*body[Consent], error) {
-			return ok(c.AddConsent(ctx, p.Tenant, in.Body))
+			return ok(c.AddConsent(ctx, p.Tenant, p.by(), in.Body))
 		})
 	add(a, op{method: http.MethodGet, path: "/v1/consents", scope: ScopeIdentity, id: "list-consents", summary: "A person's consents, the oldest first", tag: "identity"},
 		func(ctx context.Context, p Principal, in *struct {
@@ -250,7 +250,7 @@ func (a *API) consents(c Consents) {
 			Speaker string `query:"speaker_id" required:"true" minLength:"1" maxLength:"200"`
 			Purpose string `query:"purpose" enum:"verify,identify,watchlist,analytics" doc:"Absent: for every purpose."`
 		}) (*body[Withdrawn], error) {
-			n, err := c.WithdrawConsents(ctx, p.Tenant, in.Speaker, in.Purpose)
+			n, err := c.WithdrawConsents(ctx, p.Tenant, p.by(), in.Speaker, in.Purpose)
 			return ok(Withdrawn{n}, err)
 		})
 }

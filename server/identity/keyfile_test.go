@@ -134,6 +134,7 @@ func TestDamagedKeyFiles(t *testing.T) {
 func FuzzKeyFile(f *testing.F) {
 	k := hex.EncodeToString(make([]byte, KeySize))
 	f.Add([]byte(`{"schema":"timbre.keys/1","tenants":{"a":{"pseudonym_key":"` + k + `","keys":[{"id":"0102030405060708","key":"` + k + `"}]}}}`))
+	f.Add([]byte(`{"schema":"timbre.keys/1","tenants":{"a":{"pseudonym_key":"` + k + `","keys":[{"id":"0102030405060708","nodes":{"0":"` + k + `","101":"` + k + `"}}]}}}`))
 	f.Add([]byte(`{"schema":"timbre.keys/1","tenants":{"a":{"pseudonym_key":"","keys":[]}}}`))
 	f.Add([]byte(`{"schema":"timbre.keys/1"}`))
 	f.Add([]byte("null"))
@@ -152,6 +153,14 @@ func FuzzKeyFile(f *testing.F) {
 			}
 			if _, err := v.Rewrap(t.Context(), of, wrapped); err != nil {
 				t.Fatal(err)
+			}
+			_, l, i, err := doc.Tenants[name].find(wrapped, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			left := doc.Tenants[name].Keys[i].tree().puncture(l)
+			if _, ok := left.key(l); ok || left.validate() != nil {
+				t.Fatalf("a destroyed leaf gives a key: %v, the rest is sound: %v", ok, left.validate())
 			}
 			if _, err := keys.Pseudonym(of); err != nil {
 				t.Fatal(err)
