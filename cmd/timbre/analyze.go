@@ -30,7 +30,8 @@ type analyzeFlags struct {
 	summary         bool
 	width           int
 	ascii           bool
-	csat            string // file of a calibration; empty: none
+	store           databaseFlags // db empty: nothing is kept
+	csat            string        // file of a calibration; empty: none
 }
 
 func (a *app) analyzeCommand() *cobra.Command {
@@ -73,6 +74,8 @@ person alone is on it.`,
 	fs.BoolVar(&f.summary, "summary", false, "of several recordings, print the table alone")
 	fs.IntVar(&f.width, "width", 0, "`columns` of the report, 60 to 250 (default: the terminal's, else 80)")
 	fs.BoolVar(&f.ascii, "ascii", false, "draw the report with ASCII characters alone")
+	fs.StringVar(&f.store.db, "db", "", "keep the records in the database at `PATH`, and hold --customer against the print in it")
+	fs.StringVar(&f.store.keyFile, "key-file", "", "with --db: `PATH` of the tenant keys (default: keys.json in the user's configuration folder)")
 	hideDefault(fs, "agent-channel", "customer-channel")
 	return cmd
 }
@@ -106,6 +109,10 @@ func (f *analyzeFlags) check(cmd *cobra.Command) error {
 		return usagef(cmd, "analyze: --width: %d columns, want 60 to 250", f.width)
 	case f.language != "" && !languageTag.MatchString(f.language):
 		return usagef(cmd, "analyze: --language: %q, want a BCP 47 tag such as en-GB", f.language)
+	case cmd.Flags().Changed("db") && f.store.db == "":
+		return usagef(cmd, "analyze: --db: empty, want a path")
+	case f.store.keyFile != "" && f.store.db == "":
+		return usagef(cmd, "analyze: --key-file without --db, want both")
 	case f.json && f.summary:
 		return usagef(cmd, "analyze: --json and --summary: both given, want one")
 	case cmd.Flags().Changed("output") && f.out == "":
@@ -121,7 +128,7 @@ type analysed struct {
 }
 
 // analyze carries out the command. What fails is named in the returned error; everything else was printed and written.
-func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) error {
+func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) (err error) {
 	engine, err := analysis.NewEngine()
 	if err != nil {
 		return err
@@ -135,6 +142,13 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) error 
 			return fmt.Errorf("%s: %w, want a folder to write into", f.out, reason(err))
 		}
 	}
+	var db *archive
+	if f.store.db != "" {
+		if db, err = openArchive(ctx, f.store); err != nil {
+			return err
+		}
+		defer db.close(&err)
+	}
 	files := findRecordings(ctx, args, a.log)
 	var paths []string
 	var bytes int64
@@ -145,7 +159,7 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) error 
 	names := outputNames(paths)
 	bar := newProgress(a.con, "analysing", len(files), bytes)
 	work := func(ctx context.Context, i int) analysed {
-		v := a.analyzeOne(ctx, f, engine, calibration, files[i], names[i], bar)
+		v := a.analyzeOne(ctx, f, engine, calibration, db, files[i], names[i], bar)
 		bar.fileDone(v.err)
 		return v
 	}
@@ -158,8 +172,8 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) error 
 	return t.close(ctx)
 }
 
-// analyzeOne analyses one recording and writes its files. It runs in a worker.
-func (a *app) analyzeOne(ctx context.Context, f analyzeFlags, engine *analysis.Engine, calibration *csat.Model, file recording, name string, bar *progress) analysed {
+// analyzeOne analyses one recording, keeps its record where db is not nil, and writes its files. It runs in a worker.
+func (a *app) analyzeOne(ctx context.Context, f analyzeFlags, engine *analysis.Engine, calibration *csat.Model, db *archive, file recording, name string, bar *progress) analysed {
 	if file.err != nil {
 		return analysed{err: file.err}
 	}
@@ -167,12 +181,18 @@ func (a *app) analyzeOne(ctx context.Context, f analyzeFlags, engine *analysis.E
 	var read int64
 	o := analysis.FileOptions{
 		Channels: f.roles, Agent: f.agent, Customer: f.customer, Language: f.language,
-		Permit: policy.Default(), Engine: engine, CSAT: calibration,
+		Permit: policy.Default(), Engine: engine, CSAT: calibration, Claim: f.customer,
 		Progress: func(done, _ int64) {
 			done = min(done, file.size) // it may have grown since
 			bar.add(done - read)
 			read = done
 		},
+	}
+	var err error
+	if db != nil {
+		if o.Voice, err = db.voice(ctx, o.Permit); err != nil {
+			return analysed{err: fmt.Errorf("%s: %w", file.path, err)}
+		}
 	}
 	var env *envelope
 	if f.out != "" {
@@ -187,6 +207,11 @@ func (a *app) analyzeOne(ctx context.Context, f analyzeFlags, engine *analysis.E
 	}
 	a.log.Info("analysed", "file", file.path, "interaction", r.Contact.ID, "duration_ms", r.Contact.DurationMs,
 		"x_realtime", fmt.Sprintf("%.0f", seconds(r.Contact.DurationMs)/max(time.Since(start).Seconds(), 1e-6)))
+	if db != nil {
+		if r, err = db.save(ctx, r); err != nil {
+			return analysed{err: fmt.Errorf("%s: %w", file.path, err)}
+		}
+	}
 	if f.out != "" {
 		err = writeOutputs(f.out, name, r, env)
 	}

@@ -39,7 +39,7 @@ var Allowed = map[string][]string{
 	"models/train/vad/steps":   {"engine", "engine/nn", "engine/vad"},
 	"models/train/emotion/lld": {"engine", "engine/vad", "models", "sentiment", "sentiment/eval"},
 	"cmd/timbre": {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "sentiment", "sentiment/eval", "interaction", "interaction/csat",
-		"interaction/policy", "interaction/analysis", "server", "server/api", "server/identity", "server/ingest", "server/policy", "server/store", "internal/degrade"},
+		"interaction/policy", "interaction/analysis", "server", "server/api", "server/caller", "server/identity", "server/ingest", "server/policy", "server/store", "internal/degrade"},
 	"internal/demo":    {"interaction"},
 	"internal/faults":  {},
 	"internal/load":    {"engine/audio", "interaction", "server/ingest"},
