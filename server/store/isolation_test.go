@@ -91,6 +91,21 @@ var calls = map[string]func(t *Tenant) string{
 	"Checkpoint":  func(t *Tenant) string { return result(t.Checkpoint(ctx0, "live-secret")) },
 	"Checkpoints": func(t *Tenant) string { return result(t.Checkpoints(ctx0, Page{})) },
 	"Alerts":      func(t *Tenant) string { return result(t.Alerts(ctx0, AlertQuery{}, Page{})) },
+	"Coverage": func(t *Tenant) string {
+		rows, _ := t.Coverage(ctx0, time.Time{}, time.Time{})
+		for _, v := range rows {
+			if v.AgentID == "agent-secret" {
+				return "secret"
+			}
+		}
+		return ""
+	},
+	"Spread": func(t *Tenant) string {
+		if v, _ := t.Spread(ctx0, "duration_ms", time.Time{}, time.Time{}); v.N > 0 {
+			return "secret"
+		}
+		return ""
+	},
 	"AgentFigures": func(t *Tenant) string {
 		if f, _ := t.AgentFigures(ctx0, "agent-secret", time.Time{}, time.Time{}); f.Calls+f.Evaluations > 0 {
 			return "secret"
