@@ -9,8 +9,12 @@ BENCHTIME ?= 1s
 FUZZTIME ?= 60s
 ROUNDS ?= 5
 DATA ?= ../shared/data
+DURATION ?= 10m
+SERVER_CORE ?= 0
+LOAD_CORE ?= 1
+LOAD ?=
 
-.PHONY: help build demo test race twins lint bench eval-verification bench-peers bench-faults golden generate fuzz eval-emotion eval-emotion-folds
+.PHONY: help build demo console test race twins lint bench eval-verification bench-peers bench-server bench-faults golden generate fuzz eval-emotion eval-emotion-folds
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
@@ -23,6 +27,9 @@ demo: build ## stream the sample call to a server, show the events and the store
 	@echo
 	bin/timbre analyze -o out/demo testdata/calls/sample-call.wav
 	@echo; echo "The record (JSON) and the timeline (SVG) are in out/demo."
+
+console: build ## the server with the sample call in it, its audio kept; prints where the console is
+	@scripts/console
 
 test: ## everything but the race detector
 	@scripts/setup test
@@ -46,6 +53,10 @@ lint: ## gofmt and staticcheck
 bench: ## every stage and the whole session: time, allocations, x_realtime
 	@scripts/setup test
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
+
+bench-server: build ## how many live calls one core carries, then that many for DURATION; LOAD="-first 100 -step 50" for other flags
+	go build -trimpath -o bin/load ./internal/load
+	taskset -c $(LOAD_CORE) bin/load -timbre bin/timbre -core $(SERVER_CORE) -duration $(DURATION) $(LOAD) testdata/calls/sample-call.wav
 
 eval-verification: build ## the dev table of the speaker model: make eval-verification DATA=FOLDER
 	python3 testdata/bench/verification.py --data "$(DATA)"

@@ -38,6 +38,7 @@ type Config struct {
 	Rules              []rules.Rule    `yaml:"rules"`
 	Webhooks           []WebhookConfig `yaml:"webhooks"`
 	Origins            []string        `yaml:"origins"`
+	RecordingHosts     []string        `yaml:"recording_hosts"`
 	Checkpoint         time.Duration   `yaml:"checkpoint"`
 	ShutdownTimeout    time.Duration   `yaml:"shutdown_timeout"`
 	AcceptModelLicense bool            `yaml:"accept_model_license"`
@@ -143,6 +144,9 @@ func (c *Config) Database() string {
 	}
 	return c.DB
 }
+
+// audioDir returns where recordings are kept that the policy keeps.
+func (c *Config) audioDir() string { return filepath.Join(c.DataDir, "audio") }
 
 func (c *Config) webhooks() events.StaticWebhooks {
 	var out events.StaticWebhooks

@@ -19,7 +19,7 @@ func TestExampleIsTheDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := DefaultConfig()
-	got.Rules, got.Webhooks, got.Origins, got.Policy.Overrides = nil, nil, nil, nil // empty lists
+	got.Rules, got.Webhooks, got.Origins, got.Policy.Overrides, got.RecordingHosts = nil, nil, nil, nil, nil // empty lists
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-default +example:\n%s", diff)
 	}

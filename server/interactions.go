@@ -15,6 +15,7 @@ import (
 
 // interactions is api.Interactions over the store.
 type interactions struct {
+	kept  keptAudio
 	store *store.Store
 	rules rules.Set
 	saved func() // wakes who delivers
@@ -93,7 +94,10 @@ func (s *interactions) Export(ctx context.Context, tenant string, q api.Query, f
 }
 
 func (s *interactions) DeleteInteraction(ctx context.Context, tenant, id string) error {
-	return fault(s.store.Tenant(tenant).DeleteInteraction(ctx, id))
+	if err := s.store.Tenant(tenant).DeleteInteraction(ctx, id); err != nil {
+		return fault(err)
+	}
+	return s.kept.forget(tenant, id)
 }
 
 func (s *interactions) Correct(ctx context.Context, tenant, id, segment string, c interaction.Correction) (*interaction.Interaction, error) {

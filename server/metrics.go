@@ -55,7 +55,7 @@ func (m *metrics) counter(name, help string, of func() float64) {
 func (m *metrics) hear(e interaction.Event) {
 	switch e.Type {
 	case interaction.EventSegment:
-		if e.Segment != nil {
+		if e.Segment != nil && final(e) {
 			m.delay.Observe(float64(max(e.TimeMs-e.Segment.EndMs, 0)) / 1000)
 		}
 	case interaction.EventAlert:

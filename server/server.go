@@ -18,6 +18,7 @@ import (
 	"github.com/timbre-voice/timbre/interaction/analysis"
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/caller"
+	"github.com/timbre-voice/timbre/server/console"
 	"github.com/timbre-voice/timbre/server/events"
 	"github.com/timbre-voice/timbre/server/events/rules"
 	"github.com/timbre-voice/timbre/server/identity"
@@ -42,22 +43,24 @@ type Server struct {
 	log    *slog.Logger
 	now    func() time.Time
 
-	store   *store.Store
-	broker  *events.Broker
-	bus     *events.Bus
-	socket  *events.Socket
-	relay   *events.Relay
-	post    *events.Deliverer
-	hub     *live.Hub
-	ingest  *ingest.Handler
-	api     *api.API
-	watch   *watch
-	nodes   *nodes
-	uploads *uploads
-	records *records
-	metrics *metrics
-	people  *voices
-	swept   time.Time // when persons were last looked for whose time is over; of the goroutine that keeps house
+	store    *store.Store
+	broker   *events.Broker
+	bus      *events.Bus
+	socket   *events.Socket
+	visitors *events.Socket // of the console
+	console  *console.Console
+	relay    *events.Relay
+	post     *events.Deliverer
+	hub      *live.Hub
+	ingest   *ingest.Handler
+	api      *api.API
+	watch    *watch
+	nodes    *nodes
+	uploads  *uploads
+	records  *records
+	metrics  *metrics
+	people   *voices
+	swept    time.Time // when persons were last looked for whose time is over; of the goroutine that keeps house
 
 	listener    net.Listener
 	audioSocket net.Listener // nil: none
@@ -180,12 +183,12 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.uploads = &uploads{
-		store: s.store, files: files, queue: jobs, engine: d.Engine, policy: c.Policy, voices: callers{known}, records: s.records, dir: c.DataDir, log: d.Log, now: d.Now,
+		store: s.store, files: files, queue: jobs, engine: d.Engine, policy: c.Policy, voices: callers{known}, records: s.records, dir: c.DataDir, kept: keptAudio{c.audioDir()}, log: d.Log, now: d.Now,
 	}
 	kept := &ledger{store: s.store, people: known, saved: s.relay.Wake}
 	s.api = api.New(api.Options{
 		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,
-		Interactions: &interactions{store: s.store, rules: set, saved: s.relay.Wake}, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
+		Interactions: &interactions{store: s.store, rules: set, saved: s.relay.Wake, kept: keptAudio{c.audioDir()}}, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
 		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{deliveries}}, Ready: s.ready,
 		KeyRate:    api.Rate{PerSecond: c.Limits.KeyPerSecond, Burst: c.Limits.KeyBurst},
 		RemoteRate: api.Rate{PerSecond: c.Limits.AddressPerSecond, Burst: c.Limits.AddressBurst},
@@ -195,6 +198,9 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		Tenant:  func(_ http.ResponseWriter, r *http.Request) (string, bool) { return api.TenantOf(r), true },
 		Origins: c.Origins, MaxConn: c.Limits.Subscribers, Log: d.Log,
 	})
+	if err := s.openConsole(set); err != nil {
+		return err
+	}
 	s.measure(deliveries, jobs)
 	return s.listen(ctx)
 }
@@ -214,7 +220,11 @@ func (s *Server) listen(ctx context.Context) error {
 		mux.Handle(path, s.api.Guard(api.ScopeRead, s.socket))
 	}
 	mux.Handle("GET /metrics", bounded(s.api.Guard(api.ScopeRead, s.metrics.handler()), time.Minute))
-	mux.Handle("/", s.metrics.measured(bounded(s.api, time.Hour)))
+	for _, path := range []string{"/v1/", "/healthz", "/readyz", "/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/openapi-3.0.yaml"} {
+		mux.Handle(path, s.metrics.measured(bounded(s.api, time.Hour)))
+	}
+	mux.Handle("GET /live/events", s.console)
+	mux.Handle("/", bounded(s.console, time.Hour))
 	s.http = &http.Server{
 		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
@@ -305,6 +315,7 @@ func (s *Server) Run(ctx context.Context) error {
 	stop()
 	working.Wait()
 	s.socket.Close()
+	s.visitors.Close()
 	s.log.Info("server: stopped")
 	if errors.Is(cause, context.Canceled) {
 		cause = nil
@@ -349,8 +360,10 @@ func (s *Server) Close() {
 		defer cancel()
 		_ = s.hub.Shutdown(ctx) // without calls, or shut down before
 	}
-	if s.socket != nil {
-		s.socket.Close()
+	for _, socket := range []*events.Socket{s.socket, s.visitors} {
+		if socket != nil {
+			socket.Close()
+		}
 	}
 	if s.bus != nil {
 		s.bus.Close()

@@ -33,6 +33,7 @@ type uploads struct {
 	voices  live.Voices
 	records *records
 	dir     string // for the copy of a recording that is being read
+	kept    keptAudio
 	now     func() time.Time
 	log     *slog.Logger
 }
@@ -157,7 +158,7 @@ type recordingError struct{ err error }
 func (e *recordingError) Error() string { return e.err.Error() }
 func (e *recordingError) Unwrap() error { return e.err }
 
-// finish ends a job; the recording itself is not kept.
+// finish ends a job and removes the recording that waited for it.
 func (u *uploads) finish(t *store.Tenant, v *store.Upload, interactionID, failure string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -209,6 +210,11 @@ func (u *uploads) analyse(ctx context.Context, t *store.Tenant, v *store.Upload)
 		return "", &recordingError{fmt.Errorf("recording: %w", withoutPath(err))}
 	}
 	tell(r, b, v)
+	if made.Permit.KeepAudio {
+		if err := u.kept.keep(t.ID(), path, v.File, r); err != nil {
+			return "", err
+		}
+	}
 	if err := u.records.Save(ctx, r); err != nil {
 		return "", err
 	}

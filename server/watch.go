@@ -129,7 +129,7 @@ func (w *watch) try(e interaction.Event) []interaction.Alert {
 			alerts = c.SpeechStarted(*e.Channel, *e.StartMs)
 		}
 	case interaction.EventSegment:
-		if e.Segment != nil {
+		if e.Segment != nil && final(e) {
 			role := e.Role
 			if known, ok := c.roles[e.Segment.ParticipantID]; ok {
 				role = known
@@ -158,6 +158,9 @@ func (w *watch) try(e interaction.Event) []interaction.Alert {
 	}
 	return append(alerts, c.Progress(e.TimeMs)...)
 }
+
+// final reports whether a segment is over; what is told of one while it lasts is told again then.
+func final(e interaction.Event) bool { return e.IsFinal == nil || *e.IsFinal }
 
 // sweep forgets calls whose end went past, once an hour.
 func (w *watch) sweep(now time.Time) {

@@ -98,6 +98,21 @@ func TestWatchKnowsWhoSpeaks(t *testing.T) {
 	}
 }
 
+func TestWatchWaitsForTheEndOfASegment(t *testing.T) {
+	w, alerts := watching(t, "rules: [{name: angry, customer_anger: {over: 0.5, for: 3s}}, {name: quiet, silence: {over: 2s}}]")
+	w.hear(t.Context(), started(1, 0))
+	for ms := int64(1000); ms <= 8000; ms += 1000 {
+		e := segment(1, 0, ms)
+		provisional := false
+		e.Role, e.IsFinal = interaction.RoleCustomer, &provisional
+		e.Segment.Emotion = &interaction.Emotion{Probabilities: map[string]float64{"angry": 0.9}}
+		w.hear(t.Context(), e)
+	}
+	if len(*alerts) != 0 {
+		t.Errorf("alerts on a segment that is not over: %+v", *alerts)
+	}
+}
+
 func TestWatchForgetsCallsWhoseEndWentPast(t *testing.T) {
 	w, _ := watching(t, "rules: [{name: quiet, silence: {over: 5s}}]")
 	now := time.Unix(1e9, 0)

@@ -9,6 +9,8 @@
 //	timbre identify call.wav              who of the enrolled speaks, or none of them
 //	timbre speakers list                  the prints kept; delete destroys one with a receipt
 //	timbre eval verification --trials F   error rates of the speaker model with intervals
+//	timbre serve                          the server: live calls in, events and records out
+//	timbre stream call.wav --url ws://... a recording as a live call
 //	timbre models list                    the models in this binary, with licence class and checksum
 //
 // Output goes to standard output, logs and progress to standard error. The exit status is 0 when all of it was done, 1 when

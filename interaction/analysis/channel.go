@@ -126,6 +126,9 @@ func (c *channel) end() int64 {
 	return max(c.history.end(), (c.received*Rate+int64(c.rate)-1)/int64(c.rate))
 }
 
+// heardMs returns how far the audio of the channel was processed.
+func (c *channel) heardMs() int64 { return c.received * 1000 / int64(c.rate) }
+
 // flush ends the channel.
 func (c *channel) flush() {
 	c.scratch = c.resampler.Flush(c.scratch[:0])

@@ -101,6 +101,7 @@ type Event struct {
 	Kind    EventKind
 	Channel int
 	AtMs    int64
+	HeardMs int64 // audio of the channel that was processed when it became known
 	Segment *interaction.Segment
 	Sound   *interaction.Sound
 	Affect  *interaction.AffectPoint

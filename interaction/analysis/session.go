@@ -69,6 +69,12 @@ func (e *Engine) NewSession(o Options) (*Session, error) {
 		done:   make(chan struct{}),
 	}
 	s.buffers.New = func() any { b := make([]float32, 0, pieceLen); return &b }
+	if o.OnEvent != nil {
+		s.opts.OnEvent = func(e Event) {
+			e.HeardMs = s.channels[e.Channel].heardMs()
+			o.OnEvent(e)
+		}
+	}
 	var err error
 	if s.prosody, err = newProsody(); err != nil {
 		return nil, fmt.Errorf("analysis: %w", err)

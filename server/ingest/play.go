@@ -29,9 +29,10 @@ type PlayOptions struct {
 	Secret     string    // signs the request, where the dialect does that
 	APIKey     string    // of audiohook
 	Parameters map[string]string
-	Progress   func(samples int)    // how far the call has come; nil: nobody asks
-	Received   func(message []byte) // the server's messages, by one goroutine at a time; nil: none
-	End        End                  // how the audio ends: stop (also where empty), close, or dropped
+	Progress   func(samples int)        // how far the call has come; nil: nobody asks
+	Sending    func(due, now time.Time) // before each 20 ms of audio are sent, by one goroutine for each connection; nil: nobody asks
+	Received   func(message []byte)     // the server's messages, by one goroutine at a time; nil: none
+	End        End                      // how the audio ends: stop (also where empty), close, or dropped
 }
 
 // PlayDialects lists what Play speaks.
@@ -249,6 +250,14 @@ func (p *play) send(ctx context.Context, pl player) error {
 		for c := range x {
 			x[c] = cut(channels[c], at, min(frame, total-at))
 		}
+		if p.o.Sending != nil {
+			now := time.Now()
+			due := now // as fast as the server takes it
+			if p.o.Speed > 0 {
+				due = started.Add(p.dueIn(at))
+			}
+			p.o.Sending(due, now)
+		}
 		if err := pl.audio(p, at, x); err != nil {
 			return fmt.Errorf("ingest: play: audio at %d ms: %w", at*1000/p.o.Rate, err)
 		}
@@ -261,12 +270,16 @@ func (p *play) send(ctx context.Context, pl player) error {
 			}
 			continue
 		}
-		due := time.Duration(float64(at+frame) / float64(p.o.Rate) / p.o.Speed * float64(time.Second))
-		if err := pause(ctx, due-time.Since(started)); err != nil {
+		if err := pause(ctx, p.dueIn(at+frame)-time.Since(started)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dueIn returns when, from the start of the audio, the sample at a position is sent.
+func (p *play) dueIn(at int) time.Duration {
+	return time.Duration(float64(at) / float64(p.o.Rate) / p.o.Speed * float64(time.Second))
 }
 
 // cut returns n samples of x from at, with silence beyond its end.

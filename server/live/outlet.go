@@ -27,12 +27,20 @@ type subscriber struct {
 	lost   int64
 }
 
-// emit completes e and gives it out.
+// emit completes e and gives it out. What is told from outside stands at what was received.
 func (o *outlet) emit(e interaction.Event) {
 	c := o.call
 	c.mu.Lock()
-	e.Queue, e.AgentID = c.bound.Queue, c.bound.AgentID
-	e.TimeMs = c.ms(c.position())
+	at := c.ms(c.position())
+	c.mu.Unlock()
+	o.emitAt(e, at)
+}
+
+// emitAt is emit of what stands at a time of the audio.
+func (o *outlet) emitAt(e interaction.Event, timeMs int64) {
+	c := o.call
+	c.mu.Lock()
+	e.Queue, e.AgentID, e.TimeMs = c.bound.Queue, c.bound.AgentID, timeMs
 	if e.Channel != nil && *e.Channel < len(c.channels) {
 		e.Role = c.channels[*e.Channel].role
 	}
@@ -120,22 +128,24 @@ func (o *outlet) close() {
 // hear takes an event of the session. It is called by the session's goroutine.
 func (c *call) hear(e analysis.Event) {
 	channel := e.Channel
+	out := interaction.Event{Channel: &channel}
+	final := e.Kind == analysis.EventSegment // of a voice the record decides
 	switch e.Kind {
 	case analysis.EventSpeechStarted:
 		at := e.AtMs
-		c.out.emit(interaction.Event{Type: interaction.EventSpeechStarted, Channel: &channel, StartMs: &at})
-	case analysis.EventSegment:
-		final := true
-		c.out.emit(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment})
+		out.Type, out.StartMs = interaction.EventSpeechStarted, &at
+	case analysis.EventSegment, analysis.EventProvisional:
+		out.Type, out.IsFinal, out.Segment = interaction.EventSegment, &final, e.Segment
 	case analysis.EventSoundStarted:
-		c.out.emit(interaction.Event{Type: interaction.EventSoundStarted, Channel: &channel, Sound: e.Sound})
-	case analysis.EventProvisional:
-		final := false
-		c.out.emit(interaction.Event{Type: interaction.EventSegment, Channel: &channel, IsFinal: &final, Segment: e.Segment})
+		out.Type, out.Sound = interaction.EventSoundStarted, e.Sound
 	case analysis.EventSound:
-		c.out.emit(interaction.Event{Type: interaction.EventSound, Channel: &channel, Sound: e.Sound})
+		out.Type, out.Sound = interaction.EventSound, e.Sound
 	case analysis.EventVoice:
-		final := false // the record decides
-		c.out.emit(interaction.Event{Type: interaction.EventVoice, Channel: &channel, IsFinal: &final, Voice: e.Voice})
+		out.Type, out.IsFinal, out.Voice = interaction.EventVoice, &final, e.Voice
+	case analysis.EventAlert:
+		out.Type, out.Channel, out.Alert = interaction.EventAlert, nil, e.Alert
+	default:
+		return
 	}
+	c.out.emitAt(out, e.HeardMs)
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes models/emotion-mlp-v1 (and emotion-mlp-v2, from free speech alone) from the beginning. Finished steps are not made again.
+# Makes models/emotion-mlp-v1 from the beginning. Finished steps are not made again.
 #   models/train/emotion/run.sh DATA [folds]
 # DATA    folder with emotion.csv and the recordings it names
 # folds   train and judge the folds of the protocol instead of the shipped weights
