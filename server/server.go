@@ -80,6 +80,9 @@ func New(ctx context.Context, c Config, d Deps) (*Server, error) {
 	if d.Engine == nil {
 		return nil, errors.New("server: engine: nil, want one")
 	}
+	if d.Voice.Model != nil && d.Voice.LicenceClass == "" {
+		return nil, errors.New("server: speaker model: no licence class, want the one of its manifest: no record could name it")
+	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}

@@ -89,7 +89,7 @@ func seededVoice(t *testing.T) Voice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Voice{Model: m, Speech: net}
+	return Voice{Model: m, LicenceClass: "permissive", Speech: net}
 }
 
 // TestVoicesByUpload enrols, verifies, identifies and deletes a person over REST.
@@ -275,5 +275,52 @@ func TestPolicyOfVerificationByUpload(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// TestCallerIsKnownOnALiveCall enrols a customer, plays a live call that claims to be them, and finds the events, the record and the
+// attempt; then the customer opts out, and the next call is not heard.
+func TestCallerIsKnownOnALiveCall(t *testing.T) {
+	n := runWith(t, config(t.TempDir()), Deps{Voice: seededVoice(t)})
+	n.request(t, http.MethodPost, "/v1/speakers/anna/voiceprints?consent_ref=r&channel=1", "", bytes.NewReader(testkit.Read(t, testkit.Testdata(t, "calls", "sample-call.wav"))), 201, nil)
+	call := func(id string) (*interaction.Interaction, int) {
+		t.Helper()
+		heard := n.listen(t, "/v1/events", "")
+		if err := play(t, n, "generic", "/v1/stream", id, 0, map[string]string{"claimed_identity": "anna"}); err != nil {
+			t.Fatal(err)
+		}
+		told := 0
+		for e := range heard {
+			if e.Type == interaction.EventVoice {
+				told++
+			}
+			if e.Type == interaction.EventSessionEnded {
+				var raw string
+				n.request(t, http.MethodGet, "/v1/interactions/"+e.CallID, "", nil, 200, &raw)
+				r, err := interaction.Parse([]byte(raw))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return r, told
+			}
+		}
+		t.Fatal("the call did not end")
+		return nil, 0
+	}
+	r, _ := call("first")
+	if r.Voice == nil || r.Voice.Decision == interaction.NotEnrolled || r.Voice.Decision == interaction.OptedOut || r.Voice.Assurance != interaction.AssuranceEvidenceOnly {
+		t.Errorf("voice %+v, want what the voice says about the claim", r.Voice)
+	}
+	attempts, err := n.store.Tenant("default").Attempts(t.Context(), "anna", store.Page{})
+	if err != nil || len(attempts.Items) != 1 || attempts.Items[0].InteractionID != r.Contact.ID || attempts.Items[0].Decision != r.Voice.Decision {
+		t.Errorf("attempts %+v, %v, want the call's", attempts.Items, err)
+	}
+	n.request(t, http.MethodPut, "/v1/speakers/anna/opt-out", "", nil, 204, nil)
+	r, told := call("second")
+	if r.Voice == nil || r.Voice.Decision != interaction.OptedOut || r.Voice.LLR != nil || told != 1 {
+		t.Errorf("after the opt-out: %+v and %d events, want opted_out told once and nothing heard", r.Voice, told)
+	}
+	if err := n.stop(); err != nil {
+		t.Fatal(err)
 	}
 }
