@@ -1,0 +1,102 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ErrNotFound reports a recording that is not kept.
+var ErrNotFound = errors.New("recording: not found")
+
+const (
+	ending     = ".wav"
+	partEnding = ".part"
+)
+
+// Folder holds recordings, one file a call below the folder of its tenant. Safe for concurrent use.
+type Folder struct{ dir string }
+
+// Open returns the recordings below dir, which need not exist, and removes what was begun there and never finished. Two processes
+// must not share a folder.
+func Open(dir string) (*Folder, error) {
+	left, err := filepath.Glob(filepath.Join(glob(dir), "*", "*"+partEnding))
+	if err != nil {
+		return nil, fmt.Errorf("recording: %w", err)
+	}
+	for _, path := range left {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("recording: %w", err)
+		}
+	}
+	return &Folder{dir}, nil
+}
+
+// glob escapes what a pattern would read as more than itself.
+func glob(dir string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
+}
+
+// part checks that a name is one part of a path.
+func part(what, name string) error {
+	if !filepath.IsLocal(name) || name == "." || strings.ContainsAny(name, `/\`) {
+		return fmt.Errorf("recording: %s %q, want a name without a folder", what, name)
+	}
+	return nil
+}
+
+// root opens the folder of a tenant, which cannot be left, whatever links lie in it.
+func (f *Folder) root(tenant string) (*os.Root, error) {
+	if err := part("tenant", tenant); err != nil {
+		return nil, errors.Join(ErrNotFound, err)
+	}
+	root, err := os.OpenRoot(filepath.Join(f.dir, tenant))
+	if err != nil {
+		return nil, found(err)
+	}
+	return root, nil
+}
+
+// found turns the error of a file that is not there.
+func found(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	return fmt.Errorf("recording: %w", err)
+}
+
+// File opens a recording by the name that Finish returned. It returns ErrNotFound, wrapped, for one that is not there.
+func (f *Folder) File(tenant, name string) (*os.File, error) {
+	root, err := f.root(tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	if err := part("name", name); err != nil || strings.HasSuffix(name, partEnding) {
+		return nil, errors.Join(ErrNotFound, err)
+	}
+	file, err := root.Open(name)
+	if err != nil {
+		return nil, found(err)
+	}
+	return file, nil
+}
+
+// Remove deletes the recording of a call. Where none was kept there is nothing to do.
+func (f *Folder) Remove(tenant, id string) error {
+	root, err := f.root(tenant)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.Remove(id + ending); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("recording: %w", err)
+	}
+	return nil
+}
