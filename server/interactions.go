@@ -17,6 +17,7 @@ import (
 type interactions struct {
 	store *store.Store
 	rules rules.Set
+	audio *recordings
 	saved func() // wakes who delivers
 }
 
@@ -93,7 +94,7 @@ func (s *interactions) Export(ctx context.Context, tenant string, q api.Query, f
 }
 
 func (s *interactions) DeleteInteraction(ctx context.Context, tenant, id string) error {
-	return fault(s.store.Tenant(tenant).DeleteInteraction(ctx, id))
+	return fault(s.audio.deleteCall(ctx, tenant, id))
 }
 
 func (s *interactions) Correct(ctx context.Context, tenant, id, segment string, c interaction.Correction) (*interaction.Interaction, error) {
