@@ -79,6 +79,9 @@ type Gap struct {
 	Reason  string `json:"reason"` // lost, late, privacy
 }
 
+// KeptScheme begins the address of audio that Timbre itself keeps: timbre:NAME is a file of that name in the tenant's folder.
+const KeptScheme = "timbre:"
+
 // Audio says whether the audio itself is kept, and where.
 type Audio struct {
 	Kept      string     `json:"kept"` // none, timbre or external

@@ -71,10 +71,7 @@ func (s *Server) expire(ctx context.Context) error {
 			}
 			gone := 0
 			for _, id := range ids {
-				err := s.store.Tenant(t.ID).DeleteInteraction(ctx, id)
-				if err == nil {
-					err = keptAudio{s.config.audioDir()}.forget(t.ID, id)
-				}
+				err := s.audio.deleteCall(ctx, t.ID, id)
 				if code := store.Code(err); err != nil && code != "not_found" && code != "conflict" { // deleted or held meanwhile
 					return err
 				}

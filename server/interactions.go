@@ -15,9 +15,9 @@ import (
 
 // interactions is api.Interactions over the store.
 type interactions struct {
-	kept  keptAudio
 	store *store.Store
 	rules rules.Set
+	audio *recordings
 	saved func() // wakes who delivers
 }
 
@@ -94,10 +94,7 @@ func (s *interactions) Export(ctx context.Context, tenant string, q api.Query, f
 }
 
 func (s *interactions) DeleteInteraction(ctx context.Context, tenant, id string) error {
-	if err := s.store.Tenant(tenant).DeleteInteraction(ctx, id); err != nil {
-		return fault(err)
-	}
-	return s.kept.forget(tenant, id)
+	return fault(s.audio.deleteCall(ctx, tenant, id))
 }
 
 func (s *interactions) Correct(ctx context.Context, tenant, id, segment string, c interaction.Correction) (*interaction.Interaction, error) {

@@ -45,6 +45,9 @@ func (k *records) Save(ctx context.Context, r *interaction.Interaction) error {
 		until := k.now().UTC().AddDate(0, 0, days)
 		r.Governance.RetentionUntil = &until
 	}
+	if audio := &r.Contact.Audio; audio.Kept == "timbre" && audio.ExpiresAt == nil {
+		audio.ExpiresAt = r.Governance.RetentionUntil // it goes with the record
+	}
 	if _, err := k.store.Tenant(r.Contact.Tenant).SaveInteraction(ctx, r); err != nil {
 		return err
 	}

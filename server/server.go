@@ -24,6 +24,7 @@ import (
 	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/ingest"
 	"github.com/timbre-voice/timbre/server/live"
+	"github.com/timbre-voice/timbre/server/recording"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -59,6 +60,7 @@ type Server struct {
 	uploads  *uploads
 	records  *records
 	metrics  *metrics
+	audio    *recordings
 	people   *voices
 	swept    time.Time // when persons were last looked for whose time is over; of the goroutine that keeps house
 
@@ -170,9 +172,14 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 			Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: d.Voice.LicenceClass,
 		}})
 	}
+	folder, err := recording.Open(c.audioDir())
+	if err != nil {
+		return err
+	}
+	s.audio = &recordings{store: s.store, folder: folder, now: d.Now}
 	if s.hub, err = live.New(live.Options{
 		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.Policy}, Voices: callers{known}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
-		Spill: filepath.Join(c.DataDir, "unsaved"), Log: d.Log, Now: d.Now,
+		Spill: filepath.Join(c.DataDir, "unsaved"), Record: s.audio.begin, Log: d.Log, Now: d.Now,
 	}); err != nil {
 		return err
 	}
@@ -183,12 +190,12 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.uploads = &uploads{
-		store: s.store, files: files, queue: jobs, engine: d.Engine, policy: c.Policy, voices: callers{known}, records: s.records, dir: c.DataDir, kept: keptAudio{c.audioDir()}, log: d.Log, now: d.Now,
+		store: s.store, files: files, queue: jobs, engine: d.Engine, policy: c.Policy, voices: callers{known}, records: s.records, dir: c.DataDir, audio: s.audio, log: d.Log, now: d.Now,
 	}
 	kept := &ledger{store: s.store, people: known, saved: s.relay.Wake}
 	s.api = api.New(api.Options{
 		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,
-		Interactions: &interactions{store: s.store, rules: set, saved: s.relay.Wake, kept: keptAudio{c.audioDir()}}, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
+		Interactions: &interactions{store: s.store, rules: set, audio: s.audio, saved: s.relay.Wake}, Recordings: s.audio, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
 		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{deliveries}}, Ready: s.ready,
 		KeyRate:    api.Rate{PerSecond: c.Limits.KeyPerSecond, Burst: c.Limits.KeyBurst},
 		RemoteRate: api.Rate{PerSecond: c.Limits.AddressPerSecond, Burst: c.Limits.AddressBurst},

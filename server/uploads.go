@@ -33,7 +33,7 @@ type uploads struct {
 	voices  live.Voices
 	records *records
 	dir     string // for the copy of a recording that is being read
-	kept    keptAudio
+	audio   *recordings
 	now     func() time.Time
 	log     *slog.Logger
 }
@@ -211,7 +211,7 @@ func (u *uploads) analyse(ctx context.Context, t *store.Tenant, v *store.Upload)
 	}
 	tell(r, b, v)
 	if made.Permit.KeepAudio {
-		if err := u.kept.keep(t.ID(), path, v.File, r); err != nil {
+		if err := u.audio.keep(t.ID(), path, v.File, r); err != nil {
 			return "", err
 		}
 	}

@@ -63,6 +63,7 @@ type segment struct {
 type sound struct {
 	timeline.Interval
 	record interaction.Sound
+	told   bool // the platform told it as well, for the events
 }
 
 // newChannel returns a channel of s at its start. The channels share what measures segments, which happens one at a time.
@@ -210,7 +211,11 @@ func (c *channel) addSound(e vad.Event) {
 	if e.Kind == vad.KindDTMF && !c.keepDigits {
 		s.record.Detail = "masked"
 	}
+	told := e.Kind == vad.KindDTMF && c.wasTold(&s)
 	c.sounds = append(c.sounds, s)
+	if told {
+		return
+	}
 	live := s.record
 	c.emit(Event{Kind: EventSound, Channel: c.index, AtMs: live.EndMs, Sound: &live})
 }

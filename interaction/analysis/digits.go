@@ -23,11 +23,12 @@ const (
 type digit struct {
 	atMs, lengthMs int64
 	key            string
+	heard          bool // its tone was heard too, for the events
 }
 
 // Digit tells that the person on a channel pressed a key at a position, for platforms that take the tones out of the audio and
 // tell them apart. In the record it is a DTMF sound, unless the tone itself was heard there. key is one of 0-9, *, #, A-D; the
-// permit decides whether it is written in clear.
+// permit decides whether it is written in clear. Of a key whose tone is heard as well one event leaves: what comes first.
 func (s *Session) Digit(ctx context.Context, channel int, atMs, lengthMs int64, key string) error {
 	if err := s.checkChannel(channel); err != nil {
 		return err
@@ -37,9 +38,53 @@ func (s *Session) Digit(ctx context.Context, channel int, atMs, lengthMs int64, 
 	}
 	return s.send(ctx, piece{do: func() {
 		if c := s.channels[channel]; len(c.digits) < maxDigits {
-			c.digits = append(c.digits, digit{atMs, lengthMs, key})
+			c.tellDigit(digit{atMs: atMs, lengthMs: lengthMs, key: key})
 		}
 	}})
+}
+
+// tellDigit keeps a told digit and emits it, unless its tone was heard before.
+func (c *channel) tellDigit(d digit) {
+	for i := range c.sounds {
+		if s := &c.sounds[i]; !s.told && d.near(&s.record) {
+			s.told, d.heard = true, true
+			break
+		}
+	}
+	c.digits = append(c.digits, d)
+	if !d.heard {
+		told := c.soundOf(d)
+		c.emit(Event{Kind: EventSound, Channel: c.index, AtMs: told.EndMs, Sound: &told})
+	}
+}
+
+// wasTold reports whether the event of a tone has left already, as a digit that the platform told.
+func (c *channel) wasTold(s *sound) bool {
+	for i := range c.digits {
+		if d := &c.digits[i]; !d.heard && d.near(&s.record) {
+			s.told, d.heard = true, true
+			return true
+		}
+	}
+	return false
+}
+
+// near reports whether a sound is the tone of the digit.
+func (d *digit) near(r *interaction.Sound) bool {
+	return r.Kind == interaction.SoundDTMF && r.StartMs-digitNearMs <= d.atMs && d.atMs <= r.EndMs+digitNearMs
+}
+
+// soundOf returns a told digit as a sound.
+func (c *channel) soundOf(d digit) interaction.Sound {
+	length := d.lengthMs
+	if length == 0 {
+		length = digitMs
+	}
+	s := interaction.Sound{Kind: interaction.SoundDTMF, Channel: c.index, StartMs: d.atMs, EndMs: d.atMs + length, Detail: d.key}
+	if !c.keepDigits {
+		s.Detail = "masked"
+	}
+	return s
 }
 
 // toldDigits returns the told digits whose tone was not heard. Each tone stands for one digit.
@@ -47,8 +92,7 @@ func (c *channel) toldDigits(endMs int64) []interaction.Sound {
 	used := make([]bool, len(c.sounds))
 	heard := func(d digit) bool {
 		for i, s := range c.sounds {
-			r := &s.record
-			if !used[i] && r.Kind == interaction.SoundDTMF && r.StartMs-digitNearMs <= d.atMs && d.atMs <= r.EndMs+digitNearMs {
+			if !used[i] && d.near(&s.record) {
 				used[i] = true
 				return true
 			}
@@ -60,15 +104,10 @@ func (c *channel) toldDigits(endMs int64) []interaction.Sound {
 		if heard(d) || endMs == 0 {
 			continue
 		}
-		length := d.lengthMs
-		if length == 0 {
-			length = digitMs
-		}
-		start := min(d.atMs, endMs-1)
-		s := interaction.Sound{Kind: interaction.SoundDTMF, Channel: c.index, StartMs: start, EndMs: min(start+length, endMs), Detail: d.key}
-		if !c.keepDigits {
-			s.Detail = "masked"
-		}
+		s := c.soundOf(d)
+		length := s.EndMs - s.StartMs
+		s.StartMs = min(s.StartMs, endMs-1)
+		s.EndMs = min(s.StartMs+length, endMs)
 		out = append(out, s)
 	}
 	return out

@@ -89,6 +89,58 @@ func TestToldDigitThatWasHeard(t *testing.T) {
 	}
 }
 
+// TestDigitEvents tells keys while the sample call runs, before or after their tones, and holds that each leaves as one event.
+func TestDigitEvents(t *testing.T) {
+	x, format := read(t, "../../testdata/calls/sample-call.wav")
+	run := func(told []interaction.Sound, afterMs int64) (events []interaction.Sound) {
+		o := options(format.Rate, twoSides())
+		o.OnEvent = func(e Event) {
+			if e.Kind == EventSound && e.Sound.Kind == interaction.SoundDTMF {
+				if e.Sound.Detail != "masked" {
+					t.Errorf("key %q left in clear", e.Sound.Detail)
+				}
+				events = append(events, *e.Sound)
+			}
+		}
+		s, err := engineOf(t).NewSession(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := 0; at < len(x[0]); at += 160 {
+			for c := range x {
+				if err := s.Write(t.Context(), c, x[c][at:min(at+160, len(x[c]))]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			now := int64(at+160) / 8
+			for len(told) > 0 && told[0].EndMs+afterMs <= now {
+				if err := s.Digit(t.Context(), told[0].Channel, now, 100, "5"); err != nil {
+					t.Fatal(err)
+				}
+				told = told[1:]
+			}
+		}
+		if _, err := s.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return events
+	}
+	heard := run(nil, 0)
+	if len(heard) == 0 {
+		t.Fatal("the sample call has no tones")
+	}
+	for _, afterMs := range []int64{-200, 0, 900} {
+		if got := run(heard, afterMs); len(got) != len(heard) {
+			t.Errorf("told %d ms after their end: %d events, want %d", afterMs, len(got), len(heard))
+		}
+	}
+	alone := []interaction.Sound{{Channel: 1, EndMs: 10}}
+	got := run(alone, 0)
+	if len(got) != len(heard)+1 || got[0] != (interaction.Sound{Kind: "dtmf", Channel: 1, StartMs: 20, EndMs: 120, Detail: "masked"}) {
+		t.Errorf("a key without a tone: %+v after %d tones, want it first", got, len(heard))
+	}
+}
+
 func TestBadDigits(t *testing.T) {
 	s, err := engineOf(t).NewSession(options(8000, twoSides()))
 	if err != nil {

@@ -24,6 +24,7 @@ type Options struct {
 
 	Live         Live
 	Interactions Interactions
+	Recordings   Recordings
 	Feedback     Feedback
 	Identity     Identity
 	Uploads      Uploads
@@ -89,6 +90,9 @@ func New(o Options) *API {
 	}
 	if o.Interactions != nil {
 		a.interactions()
+		if o.Recordings != nil {
+			a.recordings()
+		}
 		a.views()
 	}
 	if o.Feedback != nil {

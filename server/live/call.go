@@ -55,7 +55,8 @@ type call struct {
 	alerts   []interaction.Alert
 	last     ingest.End // how the last stream ended
 
-	out outlet
+	out  outlet
+	kept keeper
 }
 
 // channel is one channel of a call: a track, by whatever stream it comes.
@@ -79,7 +80,7 @@ func newCall(h *Hub, s ingest.Start) *call {
 	}
 	c.log = h.log.With("interaction", c.id, "tenant", c.tenant)
 	c.joining.Lock() // until begin is done, so that a stream that joins at once finds a call that has begun
-	c.out.call = c
+	c.out.call, c.kept.call = c, c
 	return c
 }
 
@@ -121,6 +122,7 @@ func (c *call) begin(ctx context.Context, s ingest.Start, permit policy.Permit, 
 	}
 	c.bound.ContactID = s.CallID
 	c.mu.Unlock()
+	c.kept.begin(permit.KeepAudio, s.Encoding)
 	c.begun.Store(true)
 	c.bindStart(ctx, s.Binding)
 	c.tell(ctx, interaction.EventSessionStarted)
@@ -197,6 +199,7 @@ func (c *call) take(ctx context.Context, st *stream, t ingest.Track, at int64) e
 		return nil
 	}
 	ch.pos.Add(missed)
+	c.kept.skip(ch.index, missed)
 	return c.session.Skip(ctx, ch.index, missed, reason)
 }
 

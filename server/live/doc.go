@@ -15,6 +15,9 @@
 // dies costs seconds of a call; the final one to Records.Save, tried again until it is taken. A record that cannot be saved is put
 // into Options.Spill and tried again from there, after a restart too.
 //
+// Where the permit says that the audio is kept, it goes to a Recording as it comes; the record tells where it is, or warns that
+// it could not be kept. Audio that was dropped under privacy is silence there too.
+//
 // # Privacy
 //
 // Between privacy_on and privacy_off, and for half a second after, in which what was spoken before may still arrive, samples and

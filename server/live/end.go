@@ -30,9 +30,11 @@ func (c *call) end(ctx context.Context) error {
 	}
 	r, err := finish(ctx)
 	if err != nil {
+		c.kept.discard()
 		c.out.close()
 		return fmt.Errorf("live: call %s: %w", c.id, err)
 	}
+	r.Contact.Audio = c.kept.finish()
 	ended := c.hub.now().UTC()
 	if ended.Before(*r.Contact.StartedAt) {
 		ended = *r.Contact.StartedAt // the clock was set back

@@ -76,6 +76,9 @@ type Options struct {
 	Spill      string           // folder for records that cannot be saved; empty: none, they are held in memory
 	Log        *slog.Logger     // nil: slog.Default()
 	Now        func() time.Time
+
+	// Record begins the recording of a call whose permit says that the audio is kept; nil: no audio is kept.
+	Record func(tenant, id string, rate int, encoding string) (Recording, error)
 }
 
 // Hub holds the running calls of this node. Safe for concurrent use.

@@ -211,7 +211,7 @@ func TestCallFromStartToRecord(t *testing.T) {
 		t.Errorf("the last event is %s", last)
 	}
 	kinds := events.kinds()
-	for _, k := range []interaction.EventKind{"session_started", "call_updated", "speech_started", "segment", "mark", "call_summary", "session_ended"} {
+	for _, k := range []interaction.EventKind{"session_started", "call_updated", "speech_started", "segment", "sound", "mark", "call_summary", "session_ended"} {
 		if kinds[k] == 0 {
 			t.Errorf("no event %s", k)
 		}

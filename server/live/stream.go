@@ -40,6 +40,11 @@ func (s *stream) Write(ctx context.Context, track int, x []float32) error {
 		if err != nil {
 			return err
 		}
+		if private {
+			s.call.kept.skip(ch.index, n)
+		} else {
+			s.call.kept.write(ch.index, x[:n])
+		}
 		ch.pos.Add(n)
 		x = x[n:]
 	}
@@ -55,6 +60,7 @@ func (s *stream) Skip(ctx context.Context, track int, n int64, reason string) er
 	if err := s.call.session.Skip(ctx, ch.index, n, reason); err != nil {
 		return err
 	}
+	s.call.kept.skip(ch.index, n)
 	from := ch.pos.Add(n) - n
 	s.call.out.emit(interaction.Event{Type: interaction.EventGap, Channel: &ch.index,
 		Gap: &interaction.Gap{Channel: ch.index, StartMs: s.call.ms(from), EndMs: s.call.ms(from + n), Reason: reason}})

@@ -20,10 +20,6 @@ import (
 	"github.com/timbre-voice/timbre/server/console"
 )
 
-// KeptScheme begins the address of audio that the server keeps: timbre:NAME is a file of that name, which may hold folders, below the
-// tenant's folder.
-const KeptScheme = "timbre:"
-
 // AudioOptions says where the audio of calls is.
 type AudioOptions struct {
 	Dir   string   // holds a folder for each tenant with the audio that the server keeps; "": none is kept
@@ -71,7 +67,7 @@ func (a *Audio) Available(_ context.Context, r *interaction.Interaction) string 
 
 // open opens a kept recording. Errors: console.ErrNotFound.
 func (a *Audio) open(r *interaction.Interaction) (*os.File, error) {
-	name, ok := strings.CutPrefix(r.Contact.Audio.URI, KeptScheme)
+	name, ok := strings.CutPrefix(r.Contact.Audio.URI, interaction.KeptScheme)
 	tenant := r.Contact.Tenant
 	if a.opts.Dir == "" || !ok || !filepath.IsLocal(name) || !filepath.IsLocal(tenant) || strings.ContainsAny(tenant, `/\`) {
 		return nil, fmt.Errorf("%w: backing: audio of %q", console.ErrNotFound, r.Contact.ID)
