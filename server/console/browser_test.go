@@ -110,6 +110,13 @@ func (t *tabs) quiet() {
 	t.problems = nil
 }
 
+// forgive drops what the browser complained of so far.
+func (t *tabs) forgive() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.problems = nil
+}
+
 // as logs in.
 func (t *tabs) as(login string) {
 	t.tb.Helper()
@@ -162,11 +169,7 @@ func (t *tabs) look(name string) {
 		return
 	}
 	t.quiet()
-	defer func() { // axe tries inline styles, which the policy refuses: these complaints are about axe
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.problems = nil
-	}()
+	defer t.forgive() // axe tries inline styles, which the policy refuses: these complaints are about axe
 	for _, view := range []struct {
 		name   string
 		width  int64
