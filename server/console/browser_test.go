@@ -57,7 +57,9 @@ func (w *world) chromium(tb testing.TB) *tabs {
 	if err != nil {
 		tb.Fatalf("chromium: %v: scripts/setup test installs it", err)
 	}
-	alloc, stop := chromedp.NewExecAllocator(tb.Context(), chromedp.ExecPath(path), chromedp.UserDataDir(tb.TempDir()), chromedp.Headless, chromedp.NoSandbox,
+	profile, err := os.MkdirTemp("", "timbre-chromium-*")
+	must(tb, err)
+	alloc, stop := chromedp.NewExecAllocator(tb.Context(), chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.Headless, chromedp.NoSandbox,
 		chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("mute-audio", true), chromedp.Flag("autoplay-policy", "no-user-gesture-required"), chromedp.Flag("lang", "en"),
 		chromedp.WSURLReadTimeout(time.Minute))
@@ -75,9 +77,11 @@ func (w *world) chromium(tb testing.TB) *tabs {
 		}
 	})
 	tb.Cleanup(func() {
+		_ = chromedp.Cancel(ctx) // closes the browser and waits for it
 		timeout()
 		cancel()
 		stop()
+		_ = os.RemoveAll(profile) // a child of the browser may still write into it, which is no fault of the console's
 	})
 	must(tb, chromedp.Run(ctx)) // the browser belongs to the context that it was started with
 	t.run(network.Enable(), log.Enable(), storage.ClearCookies(), emulation.SetTimezoneOverride("Europe/Warsaw"))
