@@ -39,7 +39,8 @@ func (n node) page(t *testing.T, path string, want int) string {
 func TestConsoleShowsAndPlaysARecordingThatThePolicyKeeps(t *testing.T) {
 	defer http.DefaultClient.CloseIdleConnections()
 	c := config(t.TempDir())
-	c.Policy.KeepAudio = true
+	keep := true
+	c.Policy.KeepAudio = &keep
 	n := run(t, c)
 	recording := testkit.Read(t, testkit.Testdata(t, "calls", "short-call.wav"))
 	var j api.Job
