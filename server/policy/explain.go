@@ -37,7 +37,7 @@ func (r *Resolved) Lines() []Line {
 		"after %d failures in a row the voice factor waits %s, doubled each time; after %d it is locked. The customer is never locked out by it", r.Attempts.Failures, r.Attempts.Delay, r.Attempts.LockAfter)
 	add("kept", "print_unused_months", r.PrintUnusedMonths, "a voiceprint expires %d months after it was last compared with", r.PrintUnusedMonths)
 	add("kept", "keep_digits", p.KeepDigits, "%s", either(p.KeepDigits, "keys that the caller pressed are written in clear", "keys that the caller pressed are masked"))
-	add("kept", "keep_audio", p.KeepAudio, "%s", either(p.KeepAudio, "the audio of the call is kept", "the audio of the call is not kept"))
+	add("kept", "keep_audio", p.KeepAudio, "%s", either(p.KeepAudio, "the audio of a recording that is handed in is kept; that of a live call never is", "no audio is kept"))
 	if p.RetentionDays > 0 {
 		add("kept", "retention_days", p.RetentionDays, "the record is deleted after %d days", p.RetentionDays)
 	} else {
