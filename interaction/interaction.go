@@ -47,7 +47,8 @@ type Contact struct {
 	DurationMs       int64             `json:"duration_ms"`        // of the audio, the longest channel
 	Language         string            `json:"language,omitempty"` // BCP 47 tag, as told
 	Queue            string            `json:"queue,omitempty"`
-	Attributes       map[string]string `json:"attributes,omitempty"` // free key-values of the site
+	ClaimedIdentity  string            `json:"claimed_identity,omitempty"` // the speaker that the caller claimed to be, the last one told
+	Attributes       map[string]string `json:"attributes,omitempty"`       // free key-values of the site
 	Source           Source            `json:"source"`
 	Media            Media             `json:"media"`
 	Audio            Audio             `json:"audio"`

@@ -64,6 +64,7 @@ func (s *Session) bindContact(c *interaction.Contact) {
 	c.Direction = cmp.Or(b.Direction, c.Direction)
 	c.Language = cmp.Or(b.Language, c.Language)
 	c.Queue = cmp.Or(b.Queue, c.Queue)
+	c.ClaimedIdentity = cmp.Or(b.ClaimedIdentity, c.ClaimedIdentity)
 	c.Attributes = maps.Clone(c.Attributes)
 	if len(b.Attributes) > 0 {
 		if c.Attributes == nil {

@@ -49,7 +49,7 @@ func live(t *testing.T, o Options, at func(s *Session, ms int64)) *interaction.I
 func TestWhenABindingComesDoesNotChangeTheRecord(t *testing.T) {
 	notice := time.Date(2026, 5, 4, 9, 0, 1, 0, time.UTC)
 	whole := interaction.Binding{AgentID: "a-7", CustomerID: "c-1", ContactID: "x-9", Queue: "billing", ConsentRef: "consent/3", NoticePlayedAt: &notice,
-		Direction: "inbound", Language: "en-GB", ChannelRoles: []interaction.Role{"agent", "customer"}, Attributes: map[string]string{"site": "Graz"}}
+		Direction: "inbound", Language: "en-GB", ClaimedIdentity: "s-1", ChannelRoles: []interaction.Role{"agent", "customer"}, Attributes: map[string]string{"site": "Graz"}}
 	bind := func(b interaction.Binding, when int64) func(*Session, int64) {
 		return func(s *Session, ms int64) {
 			if ms == when {
@@ -60,7 +60,7 @@ func TestWhenABindingComesDoesNotChangeTheRecord(t *testing.T) {
 		}
 	}
 	want := jsonOf(t, live(t, notedOptions(8000), bind(whole, 0)))
-	for _, part := range []string{`"contact_id": "x-9"`, `"queue": "billing"`, `"consent/3"`, `"notice_played_at"`, `"external_id": "a-7"`,
+	for _, part := range []string{`"contact_id": "x-9"`, `"queue": "billing"`, `"claimed_identity": "s-1"`, `"consent/3"`, `"notice_played_at"`, `"external_id": "a-7"`,
 		`"external_id": "c-1"`, `"site": "Graz"`, `"overtalk"`, `"participant_id": "customer-1"`} {
 		if !bytes.Contains(want, []byte(part)) {
 			t.Errorf("the record does not hold %s", part)
