@@ -99,7 +99,7 @@ type CollectorOptions struct {
 // words than one of a conversation does: the network was trained on speech from which only the pauses were cut, and on dev the
 // detector's own options cost a tenth of the EER. Two minutes of speech are kept: more makes no better embedding.
 func DefaultCollector(rate int) CollectorOptions {
-	speech := vad.SegmentOptions{EntryProb: 0.5, ExitProb: 0.2, MinOnMs: 80, MinOffMs: 128, PadMs: 80, MaxSegmentMs: 30000}
+	speech := vad.SegmentOptions{EntryProb: 0.5, ExitProb: 0.2, MinOnMs: 128, MinOffMs: 128, PadMs: 80, MaxSegmentMs: 30000}
 	return CollectorOptions{Rate: rate, Speech: speech, MaxSeconds: 120}
 }
 
