@@ -92,5 +92,5 @@ eval-emotion-folds: ## train and judge the emotion model anew for every fold; DA
 bench-faults: ## kill -9, a full disk, lost database and broker, hostile clients, other tenants' keys on the real server: a table
 	@scripts/setup
 	@mkdir -p out
-	FAULTS_TABLE=$(CURDIR)/out/faults.md go test -count=1 -timeout 60m ./internal/faults -args -full
+	FAULTS_TABLE=$(CURDIR)/out/faults.md go test -count=1 -timeout 60m ./internal/faults -args -full $(FAULTS)
 	@cat out/faults.md

@@ -22,7 +22,11 @@ import (
 	"github.com/timbre-voice/timbre/internal/testkit"
 )
 
-var full = flag.Bool("full", false, "run every case at full size")
+var (
+	full   = flag.Bool("full", false, "run every case at full size")
+	live   = flag.Int("calls", 50, "live calls under a full kill -9, as many as the machine analyses in real time")
+	rounds = flag.Int("rounds", 20, "kills at full size")
+)
 
 // size is how much a case tries.
 func size(small, whole int) int {
@@ -167,11 +171,19 @@ func (n *node) stop() {
 // until waits for something that another process does.
 func (n *node) until(what string, most time.Duration, ok func() bool) {
 	n.t.Helper()
+	if !within(most, ok) {
+		n.t.Fatalf("%s: not within %s", what, most)
+	}
+}
+
+// within reports whether something comes to be in time.
+func within(most time.Duration, ok func() bool) bool {
 	for end := time.Now().Add(most); !ok(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
-			n.t.Fatalf("%s: not within %s", what, most)
+			return false
 		}
 	}
+	return true
 }
 
 // do sends a request and returns status and body.
