@@ -137,8 +137,8 @@ func (h *Handler) run(s *stream) {
 	h.streams[s] = struct{}{}
 	h.running.Add(1)
 	h.mu.Unlock()
+	s.count.open.Add(1) // first, so that whoever sees it accepted sees it open
 	s.count.accepted.Add(1)
-	s.count.open.Add(1)
 	defer func() {
 		s.count.open.Add(-1)
 		h.mu.Lock()
