@@ -87,6 +87,7 @@ func TestHostileClients(t *testing.T) {
 		}
 		junk := make([]byte, 64+i)
 		_, _ = rand.Read(junk) // never fails
+		junk[0] |= 0x70        // reserved bits: what follows cannot be the beginning of a long frame, for whose rest a server may wait
 		texts := []string{"{", `{"type":"start","rate":-1}`, `{"type":"start","rate":1e99,"channels":9999999}`, `[]`, "\x00", `{"type":"bind","agent_id":"` + strings.Repeat("x", 600) + `"}`}
 		var err error
 		if i%2 == 0 {
