@@ -156,6 +156,7 @@ func (q *JetQueue) Work(ctx context.Context, parallel int, do func(context.Conte
 	if err != nil {
 		return fmt.Errorf("events: queue %s: %w", q.opts.Name, err)
 	}
+	defer messages.Stop() // again, where it had been stopped: the iterator has goroutines of its own
 	stop := context.AfterFunc(ctx, messages.Stop)
 	defer stop()
 	var wg sync.WaitGroup
