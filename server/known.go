@@ -28,15 +28,10 @@ func (v *voices) registry(tenant string) (*identity.Registry, error) {
 	return identity.NewRegistry(v.store.Tenant(tenant), v.keys, v.now), nil
 }
 
-// rulesOf is what a resolved policy says of the registry's work.
-func rulesOf(r policy.Resolved) identity.Rules {
-	return identity.Rules{Attempts: r.Attempts, ReleaseRequired: r.Permit.ReleaseRequired, PassiveEnrolment: r.PassiveEnrolment, PrintUnusedMonths: r.PrintUnusedMonths}
-}
-
 // resolved returns the policy for what comes by no call.
 func (v *voices) resolved(tenant string) (policy.Resolved, identity.Rules, error) {
 	r, err := v.policy.Resolve(policy.Call{Tenant: tenant})
-	return r, rulesOf(r), err
+	return r, r.Rules(), err
 }
 
 // ruled returns the registry of a tenant with the rules for what comes by no call.
@@ -170,12 +165,12 @@ func (v *voices) sweep(ctx context.Context, tenant string) (identity.Swept, erro
 	if err != nil {
 		return identity.Swept{}, err
 	}
-	n, err := r.Sweep(ctx, "server", func(jurisdiction string) int {
+	n, err := r.Sweep(ctx, "server", func(jurisdiction string) identity.Rules {
 		made, err := v.policy.Resolve(policy.Call{Tenant: tenant, Jurisdiction: jurisdiction})
 		if err != nil { // a jurisdiction that is none: the longest time
-			return identity.UnusedMonths
+			return identity.DefaultRules()
 		}
-		return made.PrintUnusedMonths
+		return made.Rules()
 	})
 	if n.Deleted > 0 && v.known != nil {
 		v.known.Forget(tenant)
@@ -201,7 +196,7 @@ func (c callers) Voice(ctx context.Context, s ingest.Start, p permit.Permit) (an
 	if err != nil {
 		return nil, err
 	}
-	call, err := v.known.Call(ctx, reg, p, rulesOf(made))
+	call, err := v.known.Call(ctx, reg, p, made.Rules())
 	if err != nil { // not a nil *caller.Call in an interface
 		return nil, err
 	}

@@ -154,12 +154,15 @@ func (r *Registry) Release(ctx context.Context, by, hold string) error {
 type Swept struct {
 	Deleted int
 	Held    int // due, and under a legal hold
+	Pending int // prints that nobody approved in time
 }
 
-// Sweep deletes the persons whose time is over: unused for as many months as months says for the person's jurisdiction, or without
-// a consent that is in force and on no watchlist whose entry still is.
-func (r *Registry) Sweep(ctx context.Context, by string, months func(jurisdiction string) int) (Swept, error) {
-	var n Swept
+// Sweep deletes the persons whose time is over: unused for as many months as the rules of the person's jurisdiction say, or without
+// a consent that is in force and on no watchlist whose entry still is; and the prints that waited too long for approval.
+func (r *Registry) Sweep(ctx context.Context, by string, rules func(jurisdiction string) Rules) (n Swept, err error) {
+	if n.Pending, err = r.expirePending(ctx, by, rules); err != nil {
+		return n, err
+	}
 	now := r.now()
 	for page := (store.Page{Limit: 200}); ; {
 		list, err := r.rows.SpeakersUnused(ctx, now, page)
@@ -167,7 +170,11 @@ func (r *Registry) Sweep(ctx context.Context, by string, months func(jurisdictio
 			return n, err
 		}
 		for _, s := range list.Items {
-			cause, err := r.due(ctx, s, months(s.Jurisdiction))
+			where, err := r.Jurisdiction(ctx, s.ID)
+			if err != nil {
+				return n, err
+			}
+			cause, err := r.due(ctx, s, rules(where).PrintUnusedMonths)
 			if err != nil {
 				return n, err
 			}
