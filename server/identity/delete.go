@@ -141,6 +141,26 @@ func (r *Registry) Hold(ctx context.Context, by, speaker, reason string) (store.
 	return h, err
 }
 
+// Holds returns the legal holds on a person, released ones too, the earliest first.
+func (r *Registry) Holds(ctx context.Context, speaker string) ([]store.Hold, error) {
+	var out []store.Hold
+	for page := (store.Page{Limit: store.MaxLimit}); ; {
+		list, err := r.rows.Holds(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range list.Items {
+			if h.Kind == store.HoldSpeaker && h.Subject == speaker {
+				out = append(out, h)
+			}
+		}
+		if list.Next == "" {
+			return out, nil
+		}
+		page.After = list.Next
+	}
+}
+
 // Release ends a legal hold. Errors: store.ErrNotFound, store.ErrConflict where it was released before.
 func (r *Registry) Release(ctx context.Context, by, hold string) error {
 	if err := r.rows.ReleaseHold(ctx, hold, by); err != nil {

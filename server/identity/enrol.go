@@ -43,6 +43,7 @@ type Enrolment struct {
 	Consent     *store.Consent
 	Watchlist   string // the list that the print is made for, which stands in the place of a consent
 	Passive     bool   // made of calls, not in the person's presence
+	Interaction string // the call that it was made of, for the log
 	Review      string // why a person has to look at it before it is in force, as a code; empty: nobody has to
 	Model       Model
 	Print       []byte // plain; borrowed
@@ -106,6 +107,26 @@ func (r *Registry) vouched(ctx context.Context, e Enrolment) (*store.Consent, er
 	return &c, nil
 }
 
+// MayHear reports, without a word in the log, whether a print may be made of calls of a person who has none: the rules permit it, a
+// consent is in force, nobody opted out, and neither a print of the model nor one that waits is there.
+func (r *Registry) MayHear(ctx context.Context, speaker string, m Model, rules Rules) (bool, error) {
+	if !rules.PassiveEnrolment {
+		return false, nil
+	}
+	if out, err := r.OptedOut(ctx, speaker); err != nil || out {
+		return false, err
+	}
+	if c, _, err := r.consent(ctx, speaker, "", rules.ReleaseRequired); err != nil || c == nil {
+		return false, err
+	}
+	for _, state := range []store.EnrolmentState{store.EnrolmentActive, store.EnrolmentPending} {
+		if v, err := r.printOf(ctx, speaker, m, state); err != nil || v != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // Enrol keeps a voiceprint in the place of the person's print of the same model, or beside those of others. One that was made of
 // calls, or has to be reviewed, waits for Approve, and leaves the print that is in force as it is. Errors: those of MayEnrol, of Vault and of the store.
 func (r *Registry) Enrol(ctx context.Context, by string, e Enrolment, rules Rules) (store.Voiceprint, error) {
@@ -155,6 +176,9 @@ func (r *Registry) Enrol(ctx context.Context, by string, e Enrolment, rules Rule
 	detail := map[string]string{"voiceprint": v.ID, "state": string(state), "model": v.Model, "model_version": v.ModelVersion, "sources": strconv.Itoa(v.Sources)}
 	if e.Review != "" {
 		detail["review"] = e.Review
+	}
+	if e.Interaction != "" {
+		detail["interaction"] = e.Interaction
 	}
 	_, err = r.log(ctx, by, action, e.Speaker, detail)
 	return v, err

@@ -83,6 +83,7 @@ type Log interface {
 	Audit(ctx context.Context, subject string, p store.Page) (store.List[store.AuditEntry], error)
 	PlaceHold(ctx context.Context, v store.Hold) (store.Hold, error)
 	ReleaseHold(ctx context.Context, id, by string) error
+	Holds(ctx context.Context, p store.Page) (store.List[store.Hold], error)
 }
 
 // Rows is what a registry keeps its rows in; *store.Tenant is one.
@@ -151,6 +152,16 @@ func (r *Registry) Refuse(ctx context.Context, by, action, speaker, why string) 
 	}
 	_, err := r.log(ctx, by, action+"_refused", "", map[string]string{"reason": why})
 	return errors.Join(fmt.Errorf("%w: %s", ErrNotPermitted, why), err)
+}
+
+// Voiceprint describes a print, which stays sealed. Errors: store.ErrNotFound.
+func (r *Registry) Voiceprint(ctx context.Context, id string) (store.Voiceprint, error) {
+	return r.rows.Voiceprint(ctx, id)
+}
+
+// Watchlist returns a list. Errors: store.ErrNotFound.
+func (r *Registry) Watchlist(ctx context.Context, name string) (store.Watchlist, error) {
+	return r.rows.Watchlist(ctx, name)
 }
 
 // Jurisdiction returns where a person's print stands under the law: what the person's row says, else the latest consent; "" where
