@@ -155,11 +155,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
 	}
 	s.nodes = &nodes{broker: s.broker, store: s.store, node: d.Node, log: d.Log, serving: map[callKey]func(){}}
-	keyFile := c.KeyFile
-	if keyFile == "" {
-		keyFile = filepath.Join(c.DataDir, "keys.json")
-	}
-	wrapping, err := openKeys(ctx, keyFile, c.Tenant, s.store)
+	wrapping, err := openKeys(ctx, c.Keys(), c.Tenant, s.store)
 	if err != nil {
 		return err
 	}

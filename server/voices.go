@@ -173,7 +173,7 @@ func (v *voices) Enrol(ctx context.Context, tenant, by, id string, e api.Enrolli
 // request is what a client asks for, who vouches for the consent that it names.
 func request(id string, e api.Enrolling) people.Request {
 	return people.Request{
-		Speaker: id, DisplayName: e.DisplayName, Jurisdiction: e.Jurisdiction, ConsentRef: e.ConsentRef, Existing: people.Existing(e.Existing),
+		Speaker: id, DisplayName: e.DisplayName, Jurisdiction: e.Jurisdiction, ConsentRef: e.ConsentRef, Existing: people.Existing(e.Existing), Watchlist: e.Watchlist,
 		Consent: &store.Consent{TextVersion: e.ConsentText, Channel: e.ConsentChannel, Jurisdiction: e.Jurisdiction}, Options: voiceprint.DefaultEnrol(),
 	}
 }

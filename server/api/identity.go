@@ -78,6 +78,7 @@ type Enrolling struct {
 	ConsentRef     string `query:"consent_ref" maxLength:"500" doc:"The site's reference of the consent. One that the ledger does not hold is written into it with the voiceprint: the site vouches for it. Absent: the latest consent in force."`
 	ConsentText    string `query:"consent_text_version" maxLength:"200" doc:"Version of the text that the person agreed to, of a consent that is new to the ledger."`
 	ConsentChannel string `query:"consent_channel" enum:"call,web,paper" doc:"How a consent that is new to the ledger was given. A jurisdiction that asks for a release takes web and paper alone."`
+	Watchlist      string `query:"watchlist" maxLength:"200" doc:"Make the voiceprint for this list, in the place of a consent; the policy has to permit its search."`
 	DisplayName    string `query:"display_name" maxLength:"200"`
 	Jurisdiction   string `query:"jurisdiction" maxLength:"16" doc:"Whose law the voiceprint stands under, as DE or US-IL; absent: as known of the person."`
 	Existing       string `query:"existing" enum:"extend,skip,overwrite" default:"extend" doc:"What is done with a person who has a voiceprint of the model."`

@@ -34,6 +34,12 @@ func (r *Registry) WithdrawConsent(ctx context.Context, by, speaker, purpose str
 	return n, err
 }
 
+// ConsentInForce returns the person's latest consent to verification that is in force and, where release is set, a release; else why
+// there is none, in words. Nothing is logged.
+func (r *Registry) ConsentInForce(ctx context.Context, speaker string, release bool) (c *store.Consent, missing string, err error) {
+	return r.consent(ctx, speaker, "", release)
+}
+
 // consent returns the person's latest consent to verification that is in force and, where release is set, a release; else why there
 // is none, in words. ref narrows it to the consents of that reference.
 func (r *Registry) consent(ctx context.Context, speaker, ref string, release bool) (*store.Consent, string, error) {

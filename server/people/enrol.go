@@ -93,6 +93,9 @@ func (d *Desk) Prepare(ctx context.Context, by string, r Request, hear func(cont
 	if m.made, err = d.resolve(ctx, r.Speaker, place); err != nil {
 		return nil, err
 	}
+	if _, ok := m.made.Search(policy.SearchWatchlist, r.Watchlist); r.Watchlist != "" && !ok {
+		return nil, d.Registry.Refuse(ctx, by, "enrol", r.Speaker, fmt.Sprintf("policy %s permits no search of the list %q, for which the print would be made", m.made.Permit.Policy, r.Watchlist))
+	}
 	if _, err := d.Registry.MayEnrol(ctx, by, m.enrolment, m.made.Rules()); err != nil {
 		return nil, err
 	}
