@@ -9,12 +9,18 @@ import (
 	"github.com/timbre-voice/timbre/interaction/analysis"
 	permit "github.com/timbre-voice/timbre/interaction/policy"
 	"github.com/timbre-voice/timbre/server/api"
+	"github.com/timbre-voice/timbre/server/caller"
 	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/ingest"
 	"github.com/timbre-voice/timbre/server/live"
 	"github.com/timbre-voice/timbre/server/people"
+	"github.com/timbre-voice/timbre/server/policy"
 	"github.com/timbre-voice/timbre/server/store"
+	"github.com/timbre-voice/timbre/voiceprint"
 )
+
+// actor names the server itself in the audit log.
+const actor = "server"
 
 // registry returns the registry of a tenant, whose keys are made with its first person.
 func (v *voices) registry(tenant string) (*identity.Registry, error) {
@@ -71,7 +77,7 @@ func (v *voices) sweep(ctx context.Context, tenant string) (identity.Swept, erro
 	if err != nil {
 		return identity.Swept{}, err
 	}
-	return d.Sweep(ctx, "server")
+	return d.Sweep(ctx, actor)
 }
 
 // callers is live.Voices.
@@ -96,5 +102,43 @@ func (c callers) Voice(ctx context.Context, s ingest.Start, p permit.Permit) (an
 	if err != nil { // not a nil *caller.Call in an interface
 		return nil, err
 	}
-	return call, nil
+	if !made.PassiveEnrolment {
+		return call, nil
+	}
+	return &enroller{call, v, &people.Desk{Registry: reg, Known: v.known, Policy: v.policy, Extractor: v.extractor}, made}, nil
+}
+
+// enroller is the voice of a call of which prints may be made.
+type enroller struct {
+	*caller.Call
+	voices *voices
+	desk   *people.Desk
+	made   policy.Resolved
+}
+
+var _ analysis.Enroller = (*enroller)(nil)
+
+// MayEnrol implements analysis.Enroller.
+func (e *enroller) MayEnrol(ctx context.Context, customer string) (bool, error) {
+	return e.desk.MayHear(ctx, customer, e.made)
+}
+
+// Collect implements analysis.Enroller.
+func (e *enroller) Collect(rate int) (*voiceprint.Collector, error) {
+	return voiceprint.NewCollector(voiceprint.DefaultCollector(rate), e.voices.Speech)
+}
+
+// EnrolHeard implements analysis.Enroller. What the registry refuses is in the audit log.
+func (e *enroller) EnrolHeard(ctx context.Context, customer, call string, s voiceprint.Speech) error {
+	_, err := e.desk.Enrol(ctx, actor, people.Request{Speaker: customer, Passive: true, Interaction: call, Existing: people.Skip, Options: voiceprint.DefaultEnrol(), Policy: &e.made},
+		func(context.Context) ([]voiceprint.Speech, error) { return []voiceprint.Speech{s}, nil })
+	for _, kind := range []error{people.ErrRecording, identity.ErrNoConsent, identity.ErrOptedOut, identity.ErrNotPermitted} {
+		if errors.Is(err, kind) {
+			return nil
+		}
+	}
+	if err != nil { // told in the record, where no name may stand
+		return fmt.Errorf("no voiceprint was made of the call: %s", cmp.Or(store.Code(err), "internal"))
+	}
+	return nil
 }

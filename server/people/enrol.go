@@ -49,6 +49,7 @@ type Request struct {
 	Interaction  string // the call that it is made of
 	Existing     Existing
 	Options      voiceprint.EnrolOptions
+	Policy       *policy.Resolved // of the call; nil: that of the tenant and the jurisdiction
 }
 
 // Made is what an enrolment came to.
@@ -73,6 +74,18 @@ func (d *Desk) Enrol(ctx context.Context, by string, r Request, hear func(contex
 	return m, d.Keep(ctx, by, m)
 }
 
+// MayHear reports, without a word in the log, whether a print may be made of a call that a policy was resolved for: that policy and
+// the law of the person's own jurisdiction allow it, a consent is in force, and there is no print yet, nor one that waits.
+func (d *Desk) MayHear(ctx context.Context, customer string, call policy.Resolved) (bool, error) {
+	own, err := d.resolve(ctx, customer, "")
+	if err != nil {
+		return false, err
+	}
+	rules := call.Rules()
+	rules.ReleaseRequired = rules.ReleaseRequired || own.Permit.ReleaseRequired
+	return d.Registry.MayHear(ctx, customer, d.Known.Model(), rules)
+}
+
 // Prepare does what Enrol does, but keeps nothing. Several may be prepared side by side.
 func (d *Desk) Prepare(ctx context.Context, by string, r Request, hear func(context.Context) ([]voiceprint.Speech, error)) (*Made, error) {
 	have, plain, err := d.Registry.Print(ctx, r.Speaker, d.Known.Model())
@@ -90,7 +103,9 @@ func (d *Desk) Prepare(ctx context.Context, by string, r Request, hear func(cont
 	if place == "" && r.Consent != nil {
 		place = r.Consent.Jurisdiction
 	}
-	if m.made, err = d.resolve(ctx, r.Speaker, place); err != nil {
+	if r.Policy != nil {
+		m.made = *r.Policy
+	} else if m.made, err = d.resolve(ctx, r.Speaker, place); err != nil {
 		return nil, err
 	}
 	if _, ok := m.made.Search(policy.SearchWatchlist, r.Watchlist); r.Watchlist != "" && !ok {
