@@ -32,6 +32,7 @@ type voices struct {
 	keys       *identity.KeyFile
 	policy     policy.Config
 	tenant     string        // of calls that name none
+	dir        string        // for the recordings of a batch, while it goes
 	known      *caller.Known // nil without a model
 	now        func() time.Time
 	extractors sync.Pool // of *voiceprint.Extractor

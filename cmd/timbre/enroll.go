@@ -244,9 +244,8 @@ func (e *enroller) hear(ctx context.Context, job enrolJob, bar *progress) (*enro
 	}
 	m := modelOf(model)
 	r := &enrolled{Speaker: job.Speaker, others: others, Model: &m, Recordings: []enrolledFile{}}
-	ask := people.Request{Speaker: job.Speaker, DisplayName: job.Name, Jurisdiction: job.Jurisdiction, ConsentRef: job.Consent, Watchlist: e.flags.watchlist,
-		Options: e.flags.options()}
-	ask.Consent = &store.Consent{TextVersion: job.ConsentText, Channel: job.ConsentChannel, Jurisdiction: job.Jurisdiction}
+	ask := job.Request(people.Extend, e.flags.options())
+	ask.Watchlist = e.flags.watchlist
 	switch {
 	case e.flags.batch != "":
 		ask.Existing = people.Existing(e.flags.existing)

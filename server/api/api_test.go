@@ -271,6 +271,37 @@ func TestVoiceByUpload(t *testing.T) {
 	}
 }
 
+// TestBatch: the report leaves line by line, and what ends a batch stands in its last line once the first has left.
+func TestBatch(t *testing.T) {
+	post := func(f *fake, path, key string) reply {
+		t.Helper()
+		return ask(t, http.MethodPost, serve(t, options(f))+path, key, "tar", "Content-Type", "application/octet-stream")
+	}
+	f := &fake{}
+	r := post(f, "/v1/enrolments?existing=overwrite&consent_ref=c-7", "identity")
+	want := `{"speaker_id":"s1","action":"enrolled","net_speech_ms":0,"sources":0,"recordings":[]}` + "\n" +
+		`{"summary":{"speakers":1,"enrolled":1,"replaced":0,"skipped":0,"failed":0}}` + "\n"
+	if r.status != 200 || r.body != want || r.header.Get("Content-Type") != "application/x-ndjson" || !slices.Equal(f.asked, []string{"x batch key:k-identity overwrite c-7 3"}) {
+		t.Errorf("%d %v %s, asked %q", r.status, r.header, r.body, f.asked)
+	}
+	if r := post(&fake{after: ErrUnavailable}, "/v1/enrolments", "identity"); r.status != 200 || !strings.Contains(r.body, `"enrolled":1,"replaced":0,"skipped":0,"failed":0,"error":"`) {
+		t.Errorf("a batch that breaks off: %d %s", r.status, r.body)
+	}
+	if r := post(&fake{err: ErrInvalid}, "/v1/enrolments", "identity"); r.status != 422 {
+		t.Errorf("a batch that cannot be read: %d %s", r.status, r.body)
+	}
+	for _, path := range []string{"/v1/enrolments?existing=extend", "/v1/enrolments?exsiting=skip", "/v1/enrolments?consent_ref=" + strings.Repeat("x", 501)} {
+		f := &fake{}
+		if r := post(f, path, "identity"); r.status != 422 || len(f.asked) > 0 {
+			t.Errorf("%.60s: %d %s, asked %q", path, r.status, r.body, f.asked)
+		}
+	}
+	f = &fake{}
+	if r := post(f, "/v1/enrolments", "read"); r.status != 403 || len(f.asked) > 0 {
+		t.Errorf("without the scope: %d %s", r.status, r.body)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	var log bytes.Buffer
 	for _, c := range []struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ type fake struct {
 	upload  Upload
 	audio   []byte
 	task    Task
+	after   error // of a batch, once its first speaker was told
 }
 
 func (f *fake) ask(tenant, what string) error {
@@ -196,6 +198,19 @@ func (f *fake) ApproveEntry(_ context.Context, t, by, approver, name, speaker st
 func (f *fake) RemoveFromWatchlist(_ context.Context, t, by, name, speaker string) error {
 	return f.ask(t, "remove "+by+" "+name+" "+speaker)
 }
+func (f *fake) EnrolBatch(_ context.Context, t, by string, o BatchOptions, body io.Reader, each func(BatchResult) error) (BatchSummary, error) {
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return BatchSummary{}, err
+	}
+	if err := f.ask(t, "batch "+by+" "+o.Existing+" "+o.Consent+" "+strconv.Itoa(len(b))); err != nil {
+		return BatchSummary{}, err
+	}
+	if err := each(BatchResult{SpeakerID: "s1", Action: "enrolled", Recordings: []BatchFile{}}); err != nil {
+		return BatchSummary{}, err
+	}
+	return BatchSummary{Speakers: 1, Enrolled: 1}, f.after
+}
 func (f *fake) Pending(_ context.Context, t string, _ Page) (List[Waiting], error) {
 	return List[Waiting]{}, f.ask(t, "pending")
 }
@@ -257,7 +272,7 @@ func (f *fake) Drop(_ context.Context, t, id string) error  { return f.ask(t, "d
 func options(f *fake) Options {
 	f.answers, f.running = map[string]*Answer{}, map[string]string{}
 	return Options{
-		Version: "1", Keys: f, Live: f, Interactions: f, Feedback: f, Uploads: f, Idempotency: f, Identity: Identity{f, f, f, f}, Admin: Admin{f, f, f},
+		Version: "1", Keys: f, Live: f, Interactions: f, Feedback: f, Uploads: f, Idempotency: f, Identity: Identity{f, f, f, f, f}, Admin: Admin{f, f, f},
 		Ready: func(context.Context) map[string]error { return map[string]error{"store": f.err} },
 	}
 }

@@ -40,6 +40,7 @@ type Consents interface {
 type Identity struct {
 	Voices     Voices
 	Decisions  Decisions
+	Batches    Batches
 	Consents   Consents
 	Watchlists Watchlists
 }
@@ -139,6 +140,9 @@ func (a *API) identity() {
 	}
 	if d := a.opts.Identity.Decisions; d != nil {
 		a.decisions(d)
+	}
+	if b := a.opts.Identity.Batches; b != nil {
+		a.batches(b)
 	}
 	if c := a.opts.Identity.Consents; c != nil {
 		a.consents(c)

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/timbre-voice/timbre/server/store"
+	"github.com/timbre-voice/timbre/voiceprint"
 )
 
 // BatchRow is one speaker of a batch.
@@ -32,6 +35,14 @@ type BatchDefaults struct {
 // Row returns a speaker without recordings.
 func (d BatchDefaults) Row(speaker string) BatchRow {
 	return BatchRow{Speaker: speaker, Consent: d.Consent, ConsentText: d.ConsentText, ConsentChannel: d.ConsentChannel, Jurisdiction: d.Jurisdiction}
+}
+
+// Request asks for the speaker's enrolment, with the consent that the row vouches for.
+func (r *BatchRow) Request(existing Existing, o voiceprint.EnrolOptions) Request {
+	return Request{
+		Speaker: r.Speaker, DisplayName: r.Name, Jurisdiction: r.Jurisdiction, ConsentRef: r.Consent, Existing: existing, Options: o,
+		Consent: &store.Consent{TextVersion: r.ConsentText, Channel: r.ConsentChannel, Jurisdiction: r.Jurisdiction},
+	}
 }
 
 // maxBatch bounds the recordings of a batch.
