@@ -47,6 +47,14 @@ func (v *voices) Reject(ctx context.Context, tenant, by, print string) error {
 	return refusal(d.Registry.Reject(ctx, by, print))
 }
 
+func (v *voices) Attempts(ctx context.Context, tenant, speaker string, p api.Page) (api.List[api.Attempt], error) {
+	l, err := v.store.Tenant(tenant).Attempts(ctx, speaker, pageOf(p))
+	return listOf(l, err, func(a *store.Attempt) api.Attempt {
+		return api.Attempt{ID: a.ID, SpeakerID: a.SpeakerID, InteractionID: a.InteractionID, Decision: a.Decision, LLR: a.LLR, Threshold: a.Threshold,
+			NetSpeechMs: a.NetSpeechMs, Reasons: append([]string{}, a.Reasons...), Shadow: a.Shadow, At: a.At}
+	})
+}
+
 func (v *voices) Lockout(ctx context.Context, tenant, speaker string) (api.Lockout, error) {
 	l, err := v.store.Tenant(tenant).Lockout(ctx, speaker)
 	return api.Lockout{SpeakerID: speaker, Failures: l.Failures, AttemptAt: present(l.AttemptAt), BlockedUntil: present(l.BlockedUntil), LockedAt: present(l.LockedAt)}, fault(err)

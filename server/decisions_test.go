@@ -93,6 +93,12 @@ func TestDecisionsOverREST(t *testing.T) {
 		t.Errorf("unlocked: %+v", v)
 	}
 
+	var attempts api.List[api.Attempt]
+	send(http.MethodGet, "/v1/attempts?speaker_id=anna", "", 200, &attempts)
+	if a := attempts.Items; len(a) != 3 || a[0].Decision != interaction.Authenticated || a[0].LLR == nil || a[0].Shadow {
+		t.Errorf("attempts %+v", a)
+	}
+
 	var hold api.Hold
 	send(http.MethodPost, "/v1/speakers/anna/holds", `{"reason": "case 4711"}`, 201, &hold)
 	send(http.MethodDelete, "/v1/speakers/anna", "", 409, &problem)

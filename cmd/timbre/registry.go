@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -112,79 +111,6 @@ cut short is finished by running the command again.`,
 					return err
 				}
 				_, err = fmt.Fprintf(a.con.outWriter(), "wrapped anew: %s\n", count(n, "key"))
-				return err
-			})
-		},
-	}
-	f.add(cmd)
-	return cmd
-}
-
-// waitingPrint is a voiceprint that waits for approval, as JSON.
-type waitingPrint struct {
-	ID          string    `json:"voiceprint_id"`
-	Speaker     string    `json:"speaker"`
-	Model       modelJSON `json:"model"`
-	NetSpeechMs int64     `json:"net_speech_ms"`
-	Sources     int       `json:"sources"`
-	ConsentRef  string    `json:"consent_ref"`
-	MadeAt      time.Time `json:"made_at"`
-}
-
-func (a *app) speakersPendingCommand() *cobra.Command {
-	f, asJSON := databaseFlags{}, false
-	cmd := &cobra.Command{
-		Use:   "pending",
-		Short: "List the voiceprints that wait for approval",
-		Long: `List the voiceprints that wait for a person: those that were made of calls, and those whose voice seems to be known as somebody
-else's. Put one in force with 'timbre speakers approve', or remove it with 'timbre speakers reject'. With --json one per line.`,
-		Args: wantArgs(0, 0, "none"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withRegistry(cmd, f, func(ctx context.Context, p *prints, _ *identity.Registry) error {
-				w := a.con.outWriter()
-				for page := (store.Page{Limit: store.MaxLimit}); ; {
-					list, err := p.rows.PendingVoiceprints(ctx, page)
-					if err != nil {
-						return err
-					}
-					for _, v := range list.Items {
-						if asJSON {
-							err = printJSON(w, waitingPrint{v.ID, v.SpeakerID, modelJSON{v.Model, v.ModelVersion, v.ModelSHA256}, v.NetSpeechMs, v.Sources, v.ConsentRef, v.UpdatedAt})
-						} else {
-							_, err = fmt.Fprintf(w, "%s  %s, %.1f s of speech from %s, %s\n", v.ID, plain(v.SpeakerID), seconds(v.NetSpeechMs), count(v.Sources, "recording"), day(&v.UpdatedAt))
-						}
-						if err != nil {
-							return err
-						}
-					}
-					if list.Next == "" {
-						return nil
-					}
-					page.After = list.Next
-				}
-			})
-		},
-	}
-	f.add(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per voiceprint")
-	return cmd
-}
-
-func (a *app) speakersSweepCommand() *cobra.Command {
-	f := databaseFlags{}
-	cmd := &cobra.Command{
-		Use:   "sweep",
-		Short: "Delete the speakers whose time is over, as a running server does once a day",
-		Long: `Delete the speakers whose print was not compared with for as many months as the policy of their jurisdiction says, those without
-a consent in force who are on no watchlist, and the voiceprints that nobody approved in time. What is under a legal hold stays.`,
-		Args: wantArgs(0, 0, "none"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withRegistry(cmd, f, func(ctx context.Context, p *prints, r *identity.Registry) error {
-				n, err := (&people.Desk{Registry: r, Policy: p.policy}).Sweep(ctx, p.by)
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintf(a.con.outWriter(), "deleted: %s, %s that nobody approved; held: %d\n", count(n.Deleted, "speaker"), count(n.Pending, "voiceprint"), n.Held)
 				return err
 			})
 		},

@@ -23,7 +23,7 @@ func (a *app) speakersCommand() *cobra.Command {
 		RunE:  needsCommand,
 	}
 	cmd.SuggestionsMinimumDistance = 2
-	cmd.AddCommand(a.speakersListCommand(), a.speakersShowCommand(), a.speakersDeleteCommand(), a.speakersPendingCommand(), a.speakersSweepCommand())
+	cmd.AddCommand(a.speakersListCommand(), a.speakersShowCommand(), a.speakersDeleteCommand(), a.speakersPendingCommand(), a.speakersAttemptsCommand(), a.speakersSweepCommand())
 	cmd.AddCommand(a.registryCommands()...)
 	return cmd
 }

@@ -201,6 +201,7 @@ func TestPaths(t *testing.T) {
 		{"GET /v1/enrolments", "", 200, "pending"},
 		{"POST /v1/enrolments/v1/approve", "", 204, "approve key:k-all v1"},
 		{"POST /v1/enrolments/v1/reject", "", 204, "reject key:k-all v1"},
+		{"GET /v1/attempts?speaker_id=s1", "", 200, "attempts s1"},
 		{"GET /v1/speakers/s1/lockout", "", 200, "lockout s1"},
 		{"DELETE /v1/speakers/s1/lockout", "", 204, "unlock key:k-all s1"},
 		{"GET /v1/speakers/s1/holds", "", 200, "holds s1"},

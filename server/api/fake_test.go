@@ -220,6 +220,9 @@ func (f *fake) Approve(_ context.Context, t, by, print string) error {
 func (f *fake) Reject(_ context.Context, t, by, print string) error {
 	return f.ask(t, "reject "+by+" "+print)
 }
+func (f *fake) Attempts(_ context.Context, t, speaker string, _ Page) (List[Attempt], error) {
+	return List[Attempt]{}, f.ask(t, "attempts "+speaker)
+}
 func (f *fake) Lockout(_ context.Context, t, speaker string) (Lockout, error) {
 	return Lockout{SpeakerID: speaker}, f.ask(t, "lockout "+speaker)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/timbre-voice/timbre/interaction"
 )
 
 // Decisions is what persons decide about the enrolled. by names who asks, for the audit log.
@@ -14,6 +16,8 @@ type Decisions interface {
 	// person and there is none.
 	Approve(ctx context.Context, tenant, by, print string) error
 	Reject(ctx context.Context, tenant, by, print string) error
+	// Attempts lists verifications, of one claimed identity where speaker is not empty, the latest first.
+	Attempts(ctx context.Context, tenant, speaker string, p Page) (List[Attempt], error)
 	Lockout(ctx context.Context, tenant, speaker string) (Lockout, error)
 	// Unlock forgets the failures of an identity. ErrNotFound where there are none.
 	Unlock(ctx context.Context, tenant, by, speaker string) error
@@ -29,6 +33,20 @@ type Waiting struct {
 	SpeakerID  string `json:"speaker_id"`
 	ConsentRef string `json:"consent_ref"`
 	Sources    int    `json:"sources" doc:"Recordings that it was made of."`
+}
+
+// Attempt is one verification of a claimed identity.
+type Attempt struct {
+	ID            string               `json:"id"`
+	SpeakerID     string               `json:"speaker_id"`
+	InteractionID string               `json:"interaction_id,omitempty"`
+	Decision      interaction.Decision `json:"decision"`
+	LLR           *float64             `json:"llr"`
+	Threshold     *float64             `json:"threshold"`
+	NetSpeechMs   int64                `json:"net_speech_ms"`
+	Reasons       []string             `json:"reasons"`
+	Shadow        bool                 `json:"shadow" doc:"Kept for calibration, counted for nothing, and not shown on the call."`
+	At            time.Time            `json:"at"`
 }
 
 // Lockout is how a claimed identity stands after its attempts. It locks the voice factor, never the customer.
@@ -72,6 +90,14 @@ func (a *API) decisions(d Decisions) {
 	add(a, op{method: http.MethodPost, path: "/v1/enrolments/{id}/reject", scope: ScopeIdentity, id: "reject-enrolment", summary: "Remove a voiceprint that waits", tag: "identity", status: http.StatusNoContent},
 		func(ctx context.Context, p Principal, in *PrintPath) (*none, error) {
 			return done(d.Reject(ctx, p.Tenant, p.by(), in.ID))
+		})
+	add(a, op{method: http.MethodGet, path: "/v1/attempts", scope: ScopeIdentity, id: "list-attempts", summary: "Verifications, the latest first", tag: "identity",
+		about: "What shadow mode keeps is here alone."},
+		func(ctx context.Context, p Principal, in *struct {
+			Speaker string `query:"speaker_id" maxLength:"200" doc:"Of this claimed identity alone."`
+			Page
+		}) (*body[List[Attempt]], error) {
+			return page(d.Attempts(ctx, p.Tenant, in.Speaker, in.Page))
 		})
 	add(a, op{method: http.MethodGet, path: "/v1/speakers/{id}/lockout", scope: ScopeIdentity, id: "get-lockout", summary: "How a claimed identity stands after its attempts", tag: "identity"},
 		func(ctx context.Context, p Principal, in *SpeakerPath) (*body[Lockout], error) {
