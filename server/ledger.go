@@ -114,11 +114,11 @@ func (l *ledger) Watchlists(ctx context.Context, tenant string) ([]api.Watchlist
 }
 
 func (l *ledger) SaveWatchlist(ctx context.Context, tenant, by string, w api.Watchlist) error {
-	r, err := l.people.registry(tenant)
+	d, err := l.people.decider(tenant)
 	if err != nil {
 		return err
 	}
-	return fault(r.SaveWatchlist(ctx, by, store.Watchlist{
+	return refusal(d.SaveWatchlist(ctx, by, store.Watchlist{
 		Name: w.Name, Purpose: w.Purpose, LegalBasis: w.LegalBasis, RetentionDays: w.RetentionDays, Approver: w.Approver,
 	}))
 }

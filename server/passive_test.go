@@ -122,6 +122,8 @@ func TestCallsMakePrintsThatWait(t *testing.T) {
 	}
 
 	// Anna comes onto a watchlist; her voice calls as somebody else.
+	send(http.MethodPut, "/v1/watchlists/fraud", `{"purpose": "p", "legal_basis": "l", "retention_days": 301, "approver": "lead"}`, 403, nil)
+	send(http.MethodPut, "/v1/watchlists/fraud", `{"purpose": "p", "legal_basis": "l", "retention_days": 300, "approver": "eve"}`, 403, nil)
 	send(http.MethodPut, "/v1/watchlists/fraud", `{"purpose": "p", "legal_basis": "l", "retention_days": 300, "approver": "lead"}`, 204, nil)
 	send(http.MethodPost, "/v1/watchlists/fraud/entries", `{"speaker_id": "anna", "reason": "r", "added_by": "eve"}`, 201, nil)
 	send(http.MethodPost, "/v1/watchlists/fraud/entries/anna/approve", `{"approved_by": "lead"}`, 204, nil)

@@ -116,9 +116,10 @@ type prints struct {
 	rows     *store.Tenant
 	keys     *identity.KeyFile  // nil: there is no key file
 	registry *identity.Registry // nil without keys
-	policy   policy.Config
-	by       string // who asks, as the audit log names it
-	who      string // the same as --by names it
+	site     policy.Config      // as configured
+	policy   policy.Config      // site, or ownPolicy over it
+	by       string             // who asks, as the audit log names it
+	who      string             // the same as --by names it
 }
 
 // access says what a command needs of the database.
@@ -153,7 +154,7 @@ func openPrints(ctx context.Context, f databaseFlags, need access) (*prints, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.db, err)
 	}
-	p := &prints{path: f.db, db: db, rows: db.Tenant(tenant), policy: rules, by: f.actor(), who: f.by}
+	p := &prints{path: f.db, db: db, rows: db.Tenant(tenant), site: rules, policy: rules, by: f.actor(), who: f.by}
 	if err := errors.Join(db.EnsureTenant(ctx, tenant, tenant), p.openKeys(ctx, f.keyFile, need)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", f.db, err), db.Close())
 	}

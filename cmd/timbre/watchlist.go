@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/people"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -60,7 +61,7 @@ func (a *app) watchlistSaveCommand() *cobra.Command {
 	cmd := a.watchlistStep("save LIST", "Make a list, or change what one is for", 1, "one list",
 		func(ctx context.Context, p *prints, r *identity.Registry, args []string) (string, error) {
 			w.Name = args[0]
-			return "saved", r.SaveWatchlist(ctx, p.by, w)
+			return "saved", (&people.Desk{Registry: r, Policy: p.site}).SaveWatchlist(ctx, p.by, w)
 		})
 	cmd.Example = "  timbre watchlist save fraud --purpose 'callers who took over accounts' --legal-basis 'GDPR Art. 9(2)(g)' --retention-days 365 --approver fraud-lead"
 	fs := cmd.Flags()

@@ -36,7 +36,7 @@ var beyond = []string{
 	"backups and copies of the database made before: the rows are in them, but the prints cannot be opened, unless a copy of the key file from before the deletion is kept, too",
 	"records and alerts that were delivered to webhook receivers or exported before",
 	"recordings that the call platform keeps",
-	"interaction records of calls in which the person is named as the customer: they hold no print and are deleted one by one or by their retention",
+	"interaction records of calls in which the person is named as the customer: they hold no print and are deleted, with the audio where it was kept, one by one or by their retention",
 }
 
 // Signed returns the text that the signature is over: the JSON of the receipt without it.

@@ -42,6 +42,9 @@ func TestLegalHoldRefusesDeletionWithTheReason(t *testing.T) {
 		if s, err := d.Sweep(ctx, "server", anywhere); err != nil || s != (Swept{Deleted: 1}) {
 			t.Errorf("%+v, %v, want one deleted", s, err)
 		}
+		if left, err := d.Holds(ctx, "anna"); err != nil || len(left) > 0 {
+			t.Errorf("holds that name her are left: %+v, %v", left, err)
+		}
 	})
 }
 

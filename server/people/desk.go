@@ -10,6 +10,7 @@ import (
 	"github.com/timbre-voice/timbre/server/caller"
 	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/policy"
+	"github.com/timbre-voice/timbre/server/store"
 	"github.com/timbre-voice/timbre/voiceprint"
 )
 
@@ -71,6 +72,20 @@ func (d *Desk) Approve(ctx context.Context, by, print string) error {
 	}
 	d.forget()
 	return nil
+}
+
+// SaveWatchlist adds or changes a list. Where the policy permits its search, the list may not keep entries longer than that says, nor have
+// another approver. Errors: identity.ErrNotPermitted, and those of the registry.
+func (d *Desk) SaveWatchlist(ctx context.Context, by string, w store.Watchlist) error {
+	made, err := d.Policy.Resolve(policy.Call{Tenant: d.Registry.Tenant()})
+	if err != nil {
+		return err
+	}
+	if s, ok := made.Search(policy.SearchWatchlist, w.Name); ok && (w.RetentionDays > s.RetentionDays || w.Approver != s.Approver) {
+		return d.Registry.Refuse(ctx, by, "save_watchlist", "", fmt.Sprintf("list %q with %d days and approver %q, want at most %d days and approver %q, as policy %s permits its search",
+			w.Name, w.RetentionDays, w.Approver, s.RetentionDays, s.Approver, made.Permit.Policy))
+	}
+	return d.Registry.SaveWatchlist(ctx, by, w)
 }
 
 // forget has the galleries read anew.

@@ -87,7 +87,7 @@ type Search struct {
 	List          string     `yaml:"list" json:"list,omitempty"`
 	Purpose       string     `yaml:"purpose" json:"purpose"`
 	LegalBasis    string     `yaml:"legal_basis" json:"legal_basis"`
-	RetentionDays int        `yaml:"retention_days" json:"retention_days"` // of an entry or a hit
+	RetentionDays int        `yaml:"retention_days" json:"retention_days"` // of an entry; a hit stays with its record
 	Approver      string     `yaml:"approver" json:"approver"`
 }
 

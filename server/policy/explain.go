@@ -39,7 +39,7 @@ func (r *Resolved) Lines() []Line {
 	add("kept", "print_unused_months", r.PrintUnusedMonths, "a voiceprint expires %d months after it was last compared with", r.PrintUnusedMonths)
 	add("kept", "pending_days", r.PendingDays, "a print that nobody approves is removed after %d days", r.PendingDays)
 	add("kept", "keep_digits", p.KeepDigits, "%s", either(p.KeepDigits, "keys that the caller pressed are written in clear", "keys that the caller pressed are masked"))
-	add("kept", "keep_audio", p.KeepAudio, "%s", either(p.KeepAudio, "the audio of a recording that is handed in is kept; that of a live call never is", "no audio is kept"))
+	add("kept", "keep_audio", p.KeepAudio, "%s", either(p.KeepAudio, "the audio is kept beside the record, that of a live call and of a recording that is handed in, and deleted with it", "no audio is kept"))
 	if p.RetentionDays > 0 {
 		add("kept", "retention_days", p.RetentionDays, "the record is deleted after %d days", p.RetentionDays)
 	} else {
@@ -54,7 +54,7 @@ func (r *Resolved) Lines() []Line {
 			SearchIdentification: "a voice is searched for among every enrolled person",
 			SearchDuplicates:     "the audio of an enrolment is searched for among every enrolled person",
 		}[s.Kind]
-		add("searched", "searches", s, "%s: purpose %s; legal basis %s; kept %d days; entries approved by %s. A hit is a lead for a person, never a refusal", what, s.Purpose, s.LegalBasis, s.RetentionDays, s.Approver)
+		add("searched", "searches", s, "%s: purpose %s; legal basis %s; entries kept %d days and approved by %s. A hit is a lead for a person, never a refusal, and stays with its record", what, s.Purpose, s.LegalBasis, s.RetentionDays, s.Approver)
 	}
 	add("shown", "shadow", p.Shadow, "%s", either(p.Shadow, "results of voice are kept for calibration and shown to nobody on the call", "results of voice are shown on the call as evidence beside other factors"))
 	return out
