@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/people"
@@ -57,6 +58,9 @@ func (v *voices) Attempts(ctx context.Context, tenant, speaker string, p api.Pag
 
 func (v *voices) Lockout(ctx context.Context, tenant, speaker string) (api.Lockout, error) {
 	l, err := v.store.Tenant(tenant).Lockout(ctx, speaker)
+	if err == nil && l.AttemptAt.IsZero() {
+		return api.Lockout{}, fmt.Errorf("%w: attempts on speaker %q", api.ErrNotFound, speaker)
+	}
 	return api.Lockout{SpeakerID: speaker, Failures: l.Failures, AttemptAt: present(l.AttemptAt), BlockedUntil: present(l.BlockedUntil), LockedAt: present(l.LockedAt)}, fault(err)
 }
 

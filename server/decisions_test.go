@@ -76,6 +76,7 @@ func TestDecisionsOverREST(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	send(http.MethodGet, "/v1/speakers/bert/lockout", "", 404, nil)
 	var lock api.Lockout
 	send(http.MethodGet, "/v1/speakers/anna/lockout", "", 200, &lock)
 	if lock.Failures != 10 || lock.LockedAt == nil {

@@ -18,6 +18,7 @@ type Decisions interface {
 	Reject(ctx context.Context, tenant, by, print string) error
 	// Attempts lists verifications, of one claimed identity where speaker is not empty, the latest first.
 	Attempts(ctx context.Context, tenant, speaker string, p Page) (List[Attempt], error)
+	// Lockout returns ErrNotFound, wrapped, where no attempt was counted.
 	Lockout(ctx context.Context, tenant, speaker string) (Lockout, error)
 	// Unlock forgets the failures of an identity. ErrNotFound where there are none.
 	Unlock(ctx context.Context, tenant, by, speaker string) error
