@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/internal/testkit"
 	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/store"
 )
@@ -259,4 +260,31 @@ func TestPrintExpiresByThePolicy(t *testing.T) {
 	if v := b.verify("anna", clip(t, "voice_female_en_16k.wav")); v.Decision != interaction.Authenticated {
 		t.Errorf("after 13 of 36 months: %+v", v)
 	}
+}
+
+// TestAnalyzeUnderAPolicy: what the configuration forbids is not computed, and the record says which policy it was.
+func TestAnalyzeUnderAPolicy(t *testing.T) {
+	call := testkit.Testdata(t, "calls", "short-call.wav")
+	conf := writeText(t, "timbre.yaml", "policy: {name: strict, customer_emotion: false, retention_days: 30}")
+	record := func(args ...string) *interaction.Interaction {
+		t.Helper()
+		r, err := interaction.Parse([]byte(wantExit(t, exitDone, append([]string{"analyze", "--json", call}, args...))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	r := record("--config", conf, "--jurisdiction", "DE")
+	if r.Governance.Policy != "strict" || r.Governance.Jurisdiction != "DE" {
+		t.Errorf("governance %+v", r.Governance)
+	}
+	for _, s := range r.Segments {
+		if s.Emotion != nil {
+			t.Errorf("segment %s has an emotion, which the policy forbids", s.ID)
+		}
+	}
+	if r := record("--jurisdiction", "DE"); !slices.ContainsFunc(r.NotComputed, func(n interaction.NotComputed) bool { return n.Code == interaction.CodeNoNotice }) {
+		t.Errorf("in the EU without a notice: %+v", r.NotComputed)
+	}
+	wantExit(t, exitFailed, []string{"analyze", call, "--jurisdiction", "Berlin"}, `jurisdiction "Berlin"`)
 }
