@@ -61,8 +61,11 @@ func newOffice(t *testing.T) *office {
 	o := &office{t: t, rows: db.Tenant("default")}
 	o.Desk = &Desk{
 		Registry: identity.NewRegistry(o.rows, keys, time.Now), Policy: policy.Default(),
-		Known:     caller.New(caller.Options{Model: model, Name: interaction.Model{Name: a.Manifest.Name, Version: a.Manifest.Version}, Now: time.Now}),
-		Extractor: func() (*voiceprint.Extractor, func(), error) { x, err := model.NewExtractor(); return x, func() {}, err },
+		Known: caller.New(caller.Options{Model: model, Name: interaction.Model{Name: a.Manifest.Name, Version: a.Manifest.Version}, Now: time.Now}),
+		Extractor: func() (*voiceprint.Extractor, func(), error) {
+			x, err := model.NewExtractor()
+			return x, func() {}, err
+		},
 	}
 	f, err := os.Open(testkit.Testdata(t, "calls", "sample-call.wav"))
 	if err != nil {
