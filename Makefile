@@ -14,7 +14,7 @@ SERVER_CORE ?= 0
 LOAD_CORE ?= 1
 LOAD ?=
 
-.PHONY: help build demo console test race twins lint bench eval-verification bench-peers bench-server bench-faults golden generate fuzz eval-emotion eval-emotion-folds
+.PHONY: help build demo console test race twins lint bench eval-verification eval-groups bench-peers bench-server bench-faults golden generate fuzz eval-emotion eval-emotion-folds
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
@@ -60,6 +60,9 @@ bench-server: build ## how many live calls one core carries, then that many for 
 
 eval-verification: build ## the dev table of the speaker model: make eval-verification DATA=FOLDER
 	python3 testdata/bench/verification.py --data "$(DATA)"
+
+eval-groups: build ## error rates of the speaker model by sex, emotion and language: make eval-groups DATA=FOLDER
+	python3 testdata/bench/groups.py --data "$(DATA)"
 
 bench-peers: build ## our features and speaker model, and the outside tools', on the same audio in the same run
 	@scripts/setup golden

@@ -145,6 +145,14 @@ func (c *Config) Database() string {
 	return c.DB
 }
 
+// Keys returns where the file of the tenants' keys is.
+func (c *Config) Keys() string {
+	if c.KeyFile == "" {
+		return filepath.Join(c.DataDir, "keys.json")
+	}
+	return c.KeyFile
+}
+
 // audioDir returns where recordings are kept that the policy keeps.
 func (c *Config) audioDir() string { return filepath.Join(c.DataDir, "audio") }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -42,7 +43,7 @@ func (s *Server) openConsole(set rules.Set) error {
 	}
 	var err error
 	s.console, err = console.New(console.Options{
-		Store: backing.New(s.store, backing.Options{NewKey: newKey}), Tenant: s.config.Tenant, Loopback: s.config.Loopback(),
+		Store: backing.New(s.store, backing.Options{NewKey: newKey, Decide: deciding{s.people}}), Tenant: s.config.Tenant, Loopback: s.config.Loopback(),
 		Audio: backing.NewAudio(backing.AudioOptions{Dir: s.config.audioDir(), Hosts: s.config.RecordingHosts}),
 		Rules: siteRules{set},
 		Policy: func(ctx context.Context, tenant string) (policy.Permit, error) {
@@ -88,4 +89,33 @@ func (siteRules) Compile(text string) (func(*interaction.Interaction) []interact
 		return nil, fmt.Errorf("%w: %w", console.ErrInvalid, err)
 	}
 	return set.Evaluate, nil
+}
+
+// deciding is the registry for the console.
+type deciding struct{ people *voices }
+
+var _ backing.Decider = deciding{}
+
+// refused makes an error of the REST interface one of the console, which shows its text.
+func refused(err error) error {
+	for _, c := range []struct{ kind, as error }{
+		{api.ErrNotFound, console.ErrNotFound}, {api.ErrForbidden, console.ErrConflict}, {api.ErrConflict, console.ErrConflict}, {api.ErrInvalid, console.ErrInvalid},
+	} {
+		if errors.Is(err, c.kind) {
+			return fmt.Errorf("%w: %w", c.as, err)
+		}
+	}
+	return err
+}
+
+func (d deciding) Approve(ctx context.Context, tenant, by, print string) error {
+	return refused(d.people.Approve(ctx, tenant, by, print))
+}
+
+func (d deciding) Reject(ctx context.Context, tenant, by, print string) error {
+	return refused(d.people.Reject(ctx, tenant, by, print))
+}
+
+func (d deciding) Unlock(ctx context.Context, tenant, by, speaker string) error {
+	return refused(d.people.Unlock(ctx, tenant, by, speaker))
 }

@@ -58,7 +58,7 @@ func (s *Server) expire(ctx context.Context) error {
 		if due {
 			n, err := s.people.sweep(ctx, t.ID)
 			if n != (identity.Swept{}) {
-				s.log.Info("server: persons deleted whose time is over", "tenant", t.ID, "persons", n.Deleted, "held", n.Held)
+				s.log.Info("server: persons and prints deleted whose time is over", "tenant", t.ID, "persons", n.Deleted, "held", n.Held, "pending_prints", n.Pending)
 			}
 			if err != nil {
 				return err

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/store"
@@ -102,7 +101,7 @@ func (l *ledger) WithdrawConsents(ctx context.Context, tenant, by, speaker, purp
 		return 0, err
 	}
 	n, err := r.WithdrawConsent(ctx, by, speaker, purpose)
-	return int(n), fault(err)
+	return int(n), l.changed(tenant, err)
 }
 
 func (l *ledger) Watchlists(ctx context.Context, tenant string) ([]api.Watchlist, error) {
@@ -114,14 +113,30 @@ func (l *ledger) Watchlists(ctx context.Context, tenant string) ([]api.Watchlist
 	return out, fault(err)
 }
 
-func (l *ledger) SaveWatchlist(ctx context.Context, tenant string, w api.Watchlist) error {
-	return fault(l.store.Tenant(tenant).SaveWatchlist(ctx, store.Watchlist{
+func (l *ledger) SaveWatchlist(ctx context.Context, tenant, by string, w api.Watchlist) error {
+	d, err := l.people.decider(tenant)
+	if err != nil {
+		return err
+	}
+	return refusal(d.SaveWatchlist(ctx, by, store.Watchlist{
 		Name: w.Name, Purpose: w.Purpose, LegalBasis: w.LegalBasis, RetentionDays: w.RetentionDays, Approver: w.Approver,
 	}))
 }
 
-func (l *ledger) DeleteWatchlist(ctx context.Context, tenant, name string) error {
-	return fault(l.store.Tenant(tenant).DeleteWatchlist(ctx, name))
+func (l *ledger) DeleteWatchlist(ctx context.Context, tenant, by, name string) error {
+	r, err := l.people.registry(tenant)
+	if err != nil {
+		return err
+	}
+	return l.changed(tenant, r.DeleteWatchlist(ctx, by, name))
+}
+
+// changed has the galleries of a tenant read anew, and passes on the error.
+func (l *ledger) changed(tenant string, err error) error {
+	if l.people.known != nil {
+		l.people.known.Forget(tenant)
+	}
+	return refusal(err)
 }
 
 func watchlistEntry(v *store.WatchlistEntry) api.WatchlistEntry {
@@ -137,18 +152,27 @@ func (l *ledger) WatchlistEntries(ctx context.Context, tenant, name string, p ap
 	return listOf(list, err, watchlistEntry)
 }
 
-func (l *ledger) AddToWatchlist(ctx context.Context, tenant, name string, e api.WatchlistEntry) (api.WatchlistEntry, error) {
-	list, err := l.store.Tenant(tenant).Watchlist(ctx, name)
+func (l *ledger) AddToWatchlist(ctx context.Context, tenant, by, name string, e api.NewEntry) (api.WatchlistEntry, error) {
+	r, err := l.people.registry(tenant)
 	if err != nil {
-		return api.WatchlistEntry{}, fault(err)
+		return api.WatchlistEntry{}, err
 	}
-	if by := e.ApprovedBy; by != "" && (by != list.Approver || by == e.AddedBy) {
-		return api.WatchlistEntry{}, fmt.Errorf("%w: approved_by %q, want %q, who must not be who added the entry", api.ErrForbidden, by, list.Approver)
-	}
-	v, err := l.store.Tenant(tenant).AddToWatchlist(ctx, store.WatchlistEntry{Watchlist: name, SpeakerID: e.SpeakerID, Reason: e.Reason, AddedBy: e.AddedBy, ApprovedBy: e.ApprovedBy})
-	return watchlistEntry(&v), fault(err)
+	v, err := r.AddToWatchlist(ctx, by, store.WatchlistEntry{Watchlist: name, SpeakerID: e.SpeakerID, Reason: e.Reason, AddedBy: e.AddedBy})
+	return watchlistEntry(&v), l.changed(tenant, err)
 }
 
-func (l *ledger) RemoveFromWatchlist(ctx context.Context, tenant, name, speaker string) error {
-	return fault(l.store.Tenant(tenant).RemoveFromWatchlist(ctx, name, speaker))
+func (l *ledger) ApproveEntry(ctx context.Context, tenant, by, approver, name, speaker string) error {
+	r, err := l.people.registry(tenant)
+	if err != nil {
+		return err
+	}
+	return l.changed(tenant, r.ApproveEntry(ctx, by, approver, name, speaker))
+}
+
+func (l *ledger) RemoveFromWatchlist(ctx context.Context, tenant, by, name, speaker string) error {
+	r, err := l.people.registry(tenant)
+	if err != nil {
+		return err
+	}
+	return l.changed(tenant, r.RemoveFromWatchlist(ctx, by, name, speaker))
 }

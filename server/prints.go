@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"github.com/timbre-voice/timbre/engine/audio"
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/people"
 	"github.com/timbre-voice/timbre/server/store"
 	"github.com/timbre-voice/timbre/voiceprint"
 )
@@ -40,28 +40,23 @@ func openKeys(ctx context.Context, path, tenant string, st *store.Store) (*ident
 	return keys, err
 }
 
-// heard is the speech of one clip.
-type heard struct {
-	speech voiceprint.Speech
-	codec  string
-}
-
 // hear returns the net speech of a clip. What is wrong with the recording is the client's to know.
-func (v *voices) hear(ctx context.Context, c api.Clip) (*heard, error) {
+func (v *voices) hear(ctx context.Context, c api.Clip) (people.Heard, error) {
+	none := people.Heard{}
 	rd, err := audio.NewReader(c.Audio)
 	if err != nil {
-		return nil, fmt.Errorf("%w: recording: %w", api.ErrInvalid, err)
+		return none, fmt.Errorf("%w: recording: %w", api.ErrInvalid, err)
 	}
 	f := rd.Format()
 	switch {
 	case c.Channel < 0 && f.Channels > 1:
-		return nil, fmt.Errorf("%w: recording of %d channels, want channel 0 to %d", api.ErrInvalid, f.Channels, f.Channels-1)
+		return none, fmt.Errorf("%w: recording of %d channels, want channel 0 to %d", api.ErrInvalid, f.Channels, f.Channels-1)
 	case c.Channel >= f.Channels:
-		return nil, fmt.Errorf("%w: channel %d, want 0 to %d", api.ErrInvalid, c.Channel, f.Channels-1)
+		return none, fmt.Errorf("%w: channel %d, want 0 to %d", api.ErrInvalid, c.Channel, f.Channels-1)
 	}
 	collect, err := voiceprint.NewCollector(voiceprint.DefaultCollector(f.Rate), v.Speech)
 	if err != nil {
-		return nil, fmt.Errorf("%w: recording: %w", api.ErrInvalid, err)
+		return none, fmt.Errorf("%w: recording: %w", api.ErrInvalid, err)
 	}
 	block := make([][]float32, f.Channels)
 	for i := range block {
@@ -70,80 +65,16 @@ func (v *voices) hear(ctx context.Context, c api.Clip) (*heard, error) {
 	for {
 		n, err := rd.Read(block)
 		if err := collect.Write(block[max(c.Channel, 0)][:n]); err != nil {
-			return nil, fmt.Errorf("%w: recording: %w", api.ErrInvalid, err)
+			return none, fmt.Errorf("%w: recording: %w", api.ErrInvalid, err)
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
+			return none, context.Cause(ctx)
 		case errors.Is(err, io.EOF):
 			collect.Flush()
-			return &heard{collect.Speech(), f.Encoding}, nil
+			return people.Heard{Speech: collect.Speech(), Codec: f.Encoding}, nil
 		case err != nil:
-			return nil, fmt.Errorf("%w: recording: %w", api.ErrInvalid, err)
+			return none, fmt.Errorf("%w: recording: %w", api.ErrInvalid, err)
 		}
-	}
-}
-
-func bound(tenant, speaker string, model, version string) identity.Binding {
-	return identity.Binding{Subject: identity.Subject{Tenant: tenant, Speaker: speaker}, Model: model, ModelVersion: version}
-}
-
-// open opens a sealed print.
-func (v *voices) open(ctx context.Context, t *store.Tenant, tenant string, row *store.Voiceprint) (*voiceprint.Voiceprint, error) {
-	key, err := t.PersonKey(ctx, row.SpeakerID)
-	if err != nil {
-		return nil, fault(err)
-	}
-	plain, err := v.vault.Open(ctx, bound(tenant, row.SpeakerID, row.Model, row.ModelVersion), key.Wrapped, row.Sealed)
-	if err != nil {
-		return nil, fmt.Errorf("server: voiceprint %s: %w", row.ID, err)
-	}
-	p := &voiceprint.Voiceprint{}
-	if err := p.UnmarshalBinary(plain); err != nil {
-		return nil, fmt.Errorf("server: voiceprint %s: %w", row.ID, err)
-	}
-	return p, nil
-}
-
-// print returns the print that a person has of the model; nil where there is none.
-func (v *voices) print(ctx context.Context, t *store.Tenant, tenant, id string) (store.Voiceprint, *voiceprint.Voiceprint, error) {
-	rows, err := t.VoiceprintsOf(ctx, id)
-	if err != nil {
-		return store.Voiceprint{}, nil, fault(err)
-	}
-	model := v.Model.ID()
-	for i := range rows {
-		if r := &rows[i]; r.Model == model.Name && r.ModelVersion == model.Version && r.ModelSHA256 == hex.EncodeToString(model.SHA256[:]) {
-			p, err := v.open(ctx, t, tenant, r)
-			return *r, p, err
-		}
-	}
-	return store.Voiceprint{}, nil, nil
-}
-
-// gallery loads the prints that a search may compare with, and whose they are by the id of the print.
-func (v *voices) gallery(ctx context.Context, t *store.Tenant, tenant, watchlist string) (*voiceprint.Gallery, map[string]string, error) {
-	g, who := voiceprint.NewGallery(v.Model), map[string]string{}
-	model := v.Model.ID()
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		l, err := t.Gallery(ctx, model.Name, model.Version, watchlist, page)
-		if err != nil {
-			return nil, nil, fault(err)
-		}
-		for i := range l.Items {
-			row := &l.Items[i]
-			p, err := v.open(ctx, t, tenant, row)
-			if err == nil {
-				err = g.Add(row.ID, p)
-			}
-			if err != nil {
-				return nil, nil, fmt.Errorf("server: gallery: %w", err)
-			}
-			who[row.ID] = row.SpeakerID
-		}
-		if l.Next == "" {
-			return g, who, nil
-		}
-		page.After = l.Next
 	}
 }

@@ -21,7 +21,6 @@ import (
 	"github.com/timbre-voice/timbre/server/console"
 	"github.com/timbre-voice/timbre/server/events"
 	"github.com/timbre-voice/timbre/server/events/rules"
-	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/ingest"
 	"github.com/timbre-voice/timbre/server/live"
 	"github.com/timbre-voice/timbre/server/recording"
@@ -156,21 +155,20 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
 	}
 	s.nodes = &nodes{broker: s.broker, store: s.store, node: d.Node, log: d.Log, serving: map[callKey]func(){}}
-	keyFile := c.KeyFile
-	if keyFile == "" {
-		keyFile = filepath.Join(c.DataDir, "keys.json")
-	}
-	wrapping, err := openKeys(ctx, keyFile, c.Tenant, s.store)
+	wrapping, err := openKeys(ctx, c.Keys(), c.Tenant, s.store)
 	if err != nil {
 		return err
 	}
-	known := &voices{Voice: d.Voice, store: s.store, keys: wrapping, vault: identity.NewVault(wrapping), policy: c.Policy, tenant: c.Tenant, now: d.Now}
+	known := &voices{Voice: d.Voice, store: s.store, keys: wrapping, policy: c.Policy, tenant: c.Tenant, dir: c.DataDir, now: d.Now}
 	s.people = known
 	if d.Voice.Model != nil {
 		id := d.Voice.Model.ID()
 		known.known = caller.New(caller.Options{Model: d.Voice.Model, Speech: d.Voice.Speech, Now: d.Now, Name: interaction.Model{
 			Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: d.Voice.LicenceClass,
 		}})
+	}
+	if err := removeBatches(c.DataDir); err != nil {
+		return err
 	}
 	folder, err := recording.Open(c.audioDir())
 	if err != nil {
@@ -196,7 +194,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	s.api = api.New(api.Options{
 		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,
 		Interactions: &interactions{store: s.store, rules: set, audio: s.audio, saved: s.relay.Wake}, Recordings: s.audio, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
-		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{deliveries}}, Ready: s.ready,
+		Identity: api.Identity{Voices: known, Decisions: known, Batches: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{deliveries}}, Ready: s.ready,
 		KeyRate:    api.Rate{PerSecond: c.Limits.KeyPerSecond, Burst: c.Limits.KeyBurst},
 		RemoteRate: api.Rate{PerSecond: c.Limits.AddressPerSecond, Burst: c.Limits.AddressBurst},
 		Timeout:    c.Limits.Request, MaxUpload: int64(c.Limits.UploadMB) << 20, Now: d.Now, Log: d.Log,

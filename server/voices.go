@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/caller"
 	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/people"
 	"github.com/timbre-voice/timbre/server/policy"
 	"github.com/timbre-voice/timbre/server/store"
 	"github.com/timbre-voice/timbre/voiceprint"
@@ -30,9 +30,9 @@ type voices struct {
 	Voice
 	store      *store.Store
 	keys       *identity.KeyFile
-	vault      *identity.Vault
 	policy     policy.Config
 	tenant     string        // of calls that name none
+	dir        string        // for the recordings of a batch, while it goes
 	known      *caller.Known // nil without a model
 	now        func() time.Time
 	extractors sync.Pool // of *voiceprint.Extractor
@@ -49,8 +49,8 @@ func (v *voices) speaker(ctx context.Context, t *store.Tenant, s *store.Speaker)
 		UsedAt: present(s.UsedAt), ExpiresAt: present(s.ExpiresAt),
 	}
 	rows, err := t.VoiceprintsOf(ctx, s.ID)
-	for _, p := range rows {
-		out.Prints = append(out.Prints, api.Print{ID: p.ID, State: string(p.State), Model: p.Model, Version: p.ModelVersion, NetSpeechMs: p.NetSpeechMs, CreatedAt: p.CreatedAt})
+	for i := range rows {
+		out.Prints = append(out.Prints, print(&rows[i]))
 	}
 	return out, fault(err)
 }
@@ -76,11 +76,6 @@ func (v *voices) Speaker(ctx context.Context, tenant, id string) (api.Speaker, e
 		return api.Speaker{}, fault(err)
 	}
 	return v.speaker(ctx, t, &s)
-}
-
-func (v *voices) audit(ctx context.Context, t *store.Tenant, by, action, subject string, detail map[string]string) (store.AuditEntry, error) {
-	e, err := t.AppendAudit(ctx, store.AuditEntry{Actor: by, Action: action, Subject: subject, Detail: detail})
-	return e, fault(err)
 }
 
 func (v *voices) DeleteSpeaker(ctx context.Context, tenant, by, id string) (api.Receipt, error) {
@@ -111,215 +106,89 @@ func (v *voices) DeleteSpeaker(ctx context.Context, tenant, by, id string) (api.
 }
 
 // extractor returns an extractor that nobody else uses until it is put back.
-func (v *voices) extractor() (*voiceprint.Extractor, error) {
-	if e, ok := v.extractors.Get().(*voiceprint.Extractor); ok {
-		return e, nil
+func (v *voices) extractor() (*voiceprint.Extractor, func(), error) {
+	x, ok := v.extractors.Get().(*voiceprint.Extractor)
+	if !ok {
+		var err error
+		if x, err = v.Model.NewExtractor(); err != nil {
+			return nil, nil, err
+		}
 	}
-	return v.Model.NewExtractor()
+	return x, func() { v.extractors.Put(x) }, nil
+}
+
+// desk returns what enrols and compares for a tenant, with a model.
+func (v *voices) desk(tenant string) (*people.Desk, error) {
+	if v.Model == nil {
+		return nil, errNoModel
+	}
+	return v.decider(tenant)
 }
 
 func (v *voices) Verify(ctx context.Context, tenant, by, id string, c api.Clip) (*interaction.Voice, error) {
-	if v.Model == nil {
-		return nil, errNoModel
-	}
-	made, rules, err := v.resolved(tenant)
+	d, err := v.desk(tenant)
 	if err != nil {
 		return nil, err
 	}
-	if !made.Permit.Verification {
-		return nil, fmt.Errorf("%w: policy %s permits no verification by voice", api.ErrForbidden, made.Permit.Policy)
-	}
-	reg, err := v.registry(tenant)
+	found, err := d.Verify(ctx, by, id, voiceprint.DefaultPolicy(), func(ctx context.Context) (people.Heard, error) { return v.hear(ctx, c) })
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
-	found, err := reg.Claim(ctx, id, v.known.Model(), rules)
-	if err != nil {
-		return nil, fault(err)
-	}
-	var d voiceprint.Decision
-	codec := ""
-	if found.Decision != "" { // nothing is listened to
-		d = voiceprint.Withhold(voiceprint.Outcome(found.Decision))
-	} else {
-		print := &voiceprint.Voiceprint{}
-		if err := print.UnmarshalBinary(found.Print); err != nil {
-			return nil, fmt.Errorf("server: voiceprint: %w", err)
-		}
-		h, err := v.hear(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		x, err := v.extractor()
-		if err != nil {
-			return nil, err
-		}
-		defer v.extractors.Put(x)
-		if d, err = x.Verify(print, h.speech, voiceprint.DefaultPolicy()); err != nil {
-			return nil, fmt.Errorf("server: verify: %w", err)
-		}
-		codec = h.codec
-	}
-	if _, err := reg.Attempt(ctx, by, store.Attempt{
-		SpeakerID: id, Decision: interaction.Decision(d.Outcome), LLR: d.LLR, Threshold: d.Threshold, NetSpeechMs: d.Quality.NetSpeech.Milliseconds(), Reasons: codes(d.Reasons),
-		Shadow: made.Permit.Shadow,
-	}, rules.Attempts); err != nil {
-		return nil, fault(err)
-	}
-	if made.Permit.Shadow { // kept for calibration, and not shown
-		return &interaction.Voice{Decision: interaction.Inconclusive, Codec: codec, Reasons: []string{reasonShadow, voiceprint.CodeSpoofNotChecked},
-			Assurance: interaction.AssuranceEvidenceOnly}, nil
-	}
-	return &interaction.Voice{
-		Decision: interaction.Decision(d.Outcome), LLR: d.LLR, Threshold: d.Threshold, NetSpeechMs: d.Quality.NetSpeech.Milliseconds(),
-		SNRdB: finite(d.Quality.SNRdB), Codec: codec, Reasons: codes(d.Reasons), Assurance: interaction.AssuranceEvidenceOnly,
-	}, nil
-}
-
-// reasonShadow is the reason of a result that is kept and not shown.
-const reasonShadow = "shadow_mode"
-
-// codes returns the codes of reasons.
-func codes(reasons []voiceprint.Reason) []string {
-	out := []string{}
-	for _, r := range reasons {
-		out = append(out, r.Code)
-	}
-	return out
-}
-
-// finite is nil for what JSON has no number for.
-func finite(x float64) *float64 {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return nil
-	}
-	return &x
+	return &found.Voice, nil
 }
 
 func (v *voices) Identify(ctx context.Context, tenant, by, watchlist string, top int, c api.Clip) (*interaction.Voice, error) {
-	if v.Model == nil {
-		return nil, errNoModel
-	}
-	if err := v.searchable(tenant, watchlist); err != nil { // nothing is listened to
-		return nil, err
-	}
-	t := v.store.Tenant(tenant)
-	if watchlist != "" {
-		if _, err := t.Watchlist(ctx, watchlist); err != nil {
-			return nil, fault(err)
-		}
-	}
-	h, err := v.hear(ctx, c)
+	d, err := v.desk(tenant)
 	if err != nil {
 		return nil, err
 	}
-	g, who, err := v.gallery(ctx, t, tenant, watchlist)
+	o := voiceprint.DefaultIdentify()
+	o.Top = top
+	found, err := d.Identify(ctx, by, watchlist, o, func(ctx context.Context) (people.Heard, error) { return v.hear(ctx, c) })
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
-	q := h.speech.Quality
-	out := &interaction.Voice{
-		Decision: interaction.Inconclusive, NetSpeechMs: q.NetSpeech.Milliseconds(), SNRdB: finite(q.SNRdB), Codec: h.codec, Assurance: interaction.AssuranceEvidenceOnly,
-	}
-	x, err := v.extractor()
-	if err != nil {
-		return nil, err
-	}
-	defer v.extractors.Put(x)
-	test, err := x.Embed(h.speech)
-	switch {
-	case errors.Is(err, voiceprint.ErrNoSpeech):
-		out.Reasons = []string{voiceprint.CodeNoSpeech}
-	case errors.Is(err, voiceprint.ErrTooLittle):
-		out.Reasons = []string{voiceprint.CodeTooLittleSpeech}
-	case err != nil:
-		return nil, fmt.Errorf("server: identify: %w", err)
-	default:
-		o := voiceprint.DefaultIdentify()
-		o.Top = top
-		found, err := g.Identify(test, o)
-		if err != nil {
-			return nil, fmt.Errorf("server: identify: %w", err)
-		}
-		out.Threshold, out.Reasons = found.Threshold, codes(found.Reasons)
-		for _, c := range found.Candidates {
-			hit := interaction.Candidate{SpeakerID: who[c.ID], LLR: *c.LLR, List: watchlist}
-			if watchlist != "" {
-				out.Watchlist = append(out.Watchlist, hit)
-				continue
-			}
-			out.Candidates = append(out.Candidates, hit)
-		}
-	}
-	_, err = v.audit(ctx, t, by, "identify", watchlist, map[string]string{
-		"entries": fmt.Sprint(g.Len()), "candidates": fmt.Sprint(len(out.Candidates) + len(out.Watchlist)), "model": v.Model.ID().Name, "model_version": v.Model.ID().Version,
-	})
-	return out, err
+	return &found.Voice, nil
 }
 
-func (v *voices) Enrol(ctx context.Context, tenant, by, id, consentRef string, c api.Clip) (api.Enrolled, error) {
-	if v.Model == nil {
-		return api.Enrolled{}, errNoModel
+func (v *voices) Enrol(ctx context.Context, tenant, by, id string, e api.Enrolling, c api.Clip) (api.Enrolled, error) {
+	d, err := v.desk(tenant)
+	if err != nil {
+		return api.Enrolled{}, err
 	}
 	if err := v.store.EnsureTenant(ctx, tenant, tenant); err != nil {
 		return api.Enrolled{}, fault(err)
 	}
-	t := v.store.Tenant(tenant)
-	reg, rules, err := v.ruled(tenant)
+	made, err := d.Enrol(ctx, by, request(id, e), func(ctx context.Context) ([]voiceprint.Speech, error) {
+		h, err := v.hear(ctx, c)
+		return []voiceprint.Speech{h.Speech}, err
+	})
 	if err != nil {
-		return api.Enrolled{}, err
-	}
-	e := identity.Enrolment{Speaker: id, ConsentRef: consentRef}
-	fresh, err := v.mayEnrol(ctx, reg, by, e, rules)
-	if err != nil { // nothing is listened to
-		return api.Enrolled{}, err
-	}
-	h, err := v.hear(ctx, c)
-	if err != nil {
-		return api.Enrolled{}, err
-	}
-	_, have, err := v.print(ctx, t, tenant, id)
-	if err != nil {
-		return api.Enrolled{}, err
-	}
-	x, err := v.extractor()
-	if err != nil {
-		return api.Enrolled{}, err
-	}
-	defer v.extractors.Put(x)
-	var print *voiceprint.Voiceprint
-	var report []voiceprint.Recording
-	if have == nil {
-		print, report, err = x.Enrol(voiceprint.DefaultEnrol(), h.speech)
-	} else {
-		print, report, err = x.Extend(have, voiceprint.DefaultEnrol(), h.speech)
-	}
-	if err != nil { // what is wrong with the recording, with the value and what was wanted
-		return api.Enrolled{}, fmt.Errorf("%w: speaker %q: %w", api.ErrInvalid, id, err)
-	}
-	e.Model, e.NetSpeechMs, e.SNRdB, e.Sources = v.known.Model(), print.Quality.NetSpeech.Milliseconds(), finite(print.Quality.SNRdB), len(print.Sources)
-	if e.Print, err = print.MarshalBinary(); err != nil {
-		return api.Enrolled{}, fmt.Errorf("server: voiceprint: %w", err)
-	}
-	if e.Review, err = v.suspicious(ctx, reg, id, print); err != nil {
-		return api.Enrolled{}, err
-	}
-	if fresh {
-		if _, err := reg.GiveConsent(ctx, by, store.Consent{SpeakerID: id, Ref: consentRef, Purpose: identity.PurposeVerify}); err != nil {
-			return api.Enrolled{}, fault(err)
-		}
-	}
-	if _, err := reg.Enrol(ctx, by, e, rules); err != nil {
 		return api.Enrolled{}, refusal(err)
 	}
-	v.known.Forget(tenant)
-	out := api.Enrolled{NetSpeechMs: print.Quality.NetSpeech.Milliseconds(), Reasons: []string{}}
-	for _, r := range report {
-		out.Reasons = append(out.Reasons, codes(r.Reasons)...)
-	}
-	if e.Review != "" {
-		out.Reasons = append(out.Reasons, e.Review)
-	}
+	out := enrolled(made)
 	out.Speaker, err = v.Speaker(ctx, tenant, id)
 	return out, err
+}
+
+// request is what a client asks for, who vouches for the consent that it names.
+func request(id string, e api.Enrolling) people.Request {
+	return people.Request{
+		Speaker: id, DisplayName: e.DisplayName, Jurisdiction: e.Jurisdiction, ConsentRef: e.ConsentRef, Existing: people.Existing(e.Existing), Watchlist: e.Watchlist,
+		Consent: &store.Consent{TextVersion: e.ConsentText, Channel: e.ConsentChannel, Jurisdiction: e.Jurisdiction}, Options: voiceprint.DefaultEnrol(),
+	}
+}
+
+// enrolled says what an enrolment came to.
+func enrolled(m *people.Made) api.Enrolled {
+	out := api.Enrolled{Action: m.Action, NetSpeechMs: m.Print.NetSpeechMs, Reasons: []string{}}
+	for _, r := range m.Recordings {
+		for _, why := range r.Reasons {
+			out.Reasons = append(out.Reasons, why.Code)
+		}
+	}
+	if m.Review != "" {
+		out.Reasons = append(out.Reasons, m.Review)
+	}
+	return out
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/timbre-voice/timbre/models"
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/people"
 	"github.com/timbre-voice/timbre/server/policy"
 	"github.com/timbre-voice/timbre/server/store"
 	"github.com/timbre-voice/timbre/voiceprint"
@@ -141,10 +142,20 @@ func TestVoicesByUpload(t *testing.T) {
 	post("/v1/identify?watchlist=none&channel=1", recording, 404, nil)
 	post("/v1/identify?watchlist=unnamed&channel=1", recording, 403, nil) // the policy names no such search
 	n.request(t, http.MethodPut, "/v1/watchlists/fraud", "", strings.NewReader(`{"purpose": "p", "legal_basis": "l", "retention_days": 30, "approver": "a"}`), 204, nil)
-	for _, by := range []string{`"added_by": "x", "approved_by": "y"`, `"added_by": "a", "approved_by": "a"`} {
-		n.request(t, http.MethodPost, "/v1/watchlists/fraud/entries", "", strings.NewReader(`{"speaker_id": "bert", "reason": "r", `+by+`}`), 403, nil)
+	send := func(method, path, body string, want int) {
+		t.Helper()
+		n.request(t, method, path, "", strings.NewReader(body), want, nil)
 	}
-	n.request(t, http.MethodPost, "/v1/watchlists/fraud/entries", "", strings.NewReader(`{"speaker_id": "bert", "reason": "r", "added_by": "x", "approved_by": "a"}`), 201, nil)
+	send(http.MethodPost, "/v1/watchlists/fraud/entries", `{"speaker_id": "bert", "reason": "r", "added_by": "a"}`, 201)
+	send(http.MethodPost, "/v1/watchlists/fraud/entries/bert/approve", `{"approved_by": "y"}`, 403)
+	send(http.MethodPost, "/v1/watchlists/fraud/entries/bert/approve", `{"approved_by": "a"}`, 403) // who added it
+	v = interaction.Voice{}
+	post("/v1/identify?watchlist=fraud&channel=0", recording, 200, &v)
+	if len(v.Watchlist) != 0 {
+		t.Errorf("an entry that nobody approved is found: %+v", v)
+	}
+	send(http.MethodPost, "/v1/watchlists/fraud/entries", `{"speaker_id": "bert", "reason": "r", "added_by": "x"}`, 201)
+	send(http.MethodPost, "/v1/watchlists/fraud/entries/bert/approve", `{"approved_by": "a"}`, 204)
 	v = interaction.Voice{}
 	post("/v1/identify?watchlist=fraud&channel=0", recording, 200, &v)
 	if len(v.Watchlist) != 1 || v.Watchlist[0].SpeakerID != "bert" || v.Watchlist[0].List != "fraud" {
@@ -262,7 +273,7 @@ func TestPolicyOfVerificationByUpload(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.status == 200 {
-				if v.Decision != interaction.Inconclusive || v.LLR != nil || v.Reasons[0] != reasonShadow {
+				if v.Decision != interaction.Inconclusive || v.LLR != nil || v.Reasons[0] != people.ReasonShadow {
 					t.Errorf("shown: %+v", v)
 				}
 				if len(attempts.Items) != 1 || !attempts.Items[0].Shadow || attempts.Items[0].LLR == nil {

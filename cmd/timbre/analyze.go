@@ -16,7 +16,8 @@ import (
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/analysis"
 	"github.com/timbre-voice/timbre/interaction/csat"
-	"github.com/timbre-voice/timbre/interaction/policy"
+	permit "github.com/timbre-voice/timbre/interaction/policy"
+	"github.com/timbre-voice/timbre/server/policy"
 )
 
 // analyzeFlags are the flags of timbre analyze.
@@ -31,7 +32,8 @@ type analyzeFlags struct {
 	width           int
 	ascii           bool
 	store           databaseFlags // db empty: nothing is kept
-	csat            string        // file of a calibration; empty: none
+	jurisdiction    string
+	csat            string // file of a calibration; empty: none
 }
 
 func (a *app) analyzeCommand() *cobra.Command {
@@ -76,6 +78,8 @@ person alone is on it.`,
 	fs.BoolVar(&f.ascii, "ascii", false, "draw the report with ASCII characters alone")
 	fs.StringVar(&f.store.db, "db", "", "keep the records in the database at `PATH`, and hold --customer against the print in it")
 	fs.StringVar(&f.store.keyFile, "key-file", "", "with --db: `PATH` of the tenant keys (default: keys.json in the user's configuration folder)")
+	fs.StringVar(&f.store.config, "config", "", "analyse under the policy of this configuration `FILE` (default: the policy where nobody configured one)")
+	fs.StringVar(&f.jurisdiction, "jurisdiction", "", "where the calls were, `CODE` as DE, US-IL or EU (default: as the policy says)")
 	hideDefault(fs, "agent-channel", "customer-channel")
 	return cmd
 }
@@ -142,6 +146,10 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) (err e
 			return fmt.Errorf("%s: %w, want a folder to write into", f.out, reason(err))
 		}
 	}
+	permit, err := f.permit()
+	if err != nil {
+		return err
+	}
 	var db *archive
 	if f.store.db != "" {
 		if db, err = openArchive(ctx, f.store); err != nil {
@@ -159,7 +167,7 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) (err e
 	names := outputNames(paths)
 	bar := newProgress(a.con, "analysing", len(files), bytes)
 	work := func(ctx context.Context, i int) analysed {
-		v := a.analyzeOne(ctx, f, engine, calibration, db, files[i], names[i], bar)
+		v := a.analyzeOne(ctx, f, permit, engine, calibration, db, files[i], names[i], bar)
 		bar.fileDone(v.err)
 		return v
 	}
@@ -172,8 +180,19 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) (err e
 	return t.close(ctx)
 }
 
+// permit resolves the policy for the recordings.
+func (f *analyzeFlags) permit() (permit.Permit, error) {
+	configured := databaseFlags{config: f.store.config} // its policy alone: where records are kept --db says
+	rules, tenant, err := configured.site()
+	if err != nil {
+		return permit.Permit{}, err
+	}
+	made, err := rules.Resolve(policy.Call{Tenant: tenant, Jurisdiction: f.jurisdiction})
+	return made.Permit, err
+}
+
 // analyzeOne analyses one recording, keeps its record where db is not nil, and writes its files. It runs in a worker.
-func (a *app) analyzeOne(ctx context.Context, f analyzeFlags, engine *analysis.Engine, calibration *csat.Model, db *archive, file recording, name string, bar *progress) analysed {
+func (a *app) analyzeOne(ctx context.Context, f analyzeFlags, permit permit.Permit, engine *analysis.Engine, calibration *csat.Model, db *archive, file recording, name string, bar *progress) analysed {
 	if file.err != nil {
 		return analysed{err: file.err}
 	}
@@ -181,7 +200,7 @@ func (a *app) analyzeOne(ctx context.Context, f analyzeFlags, engine *analysis.E
 	var read int64
 	o := analysis.FileOptions{
 		Channels: f.roles, Agent: f.agent, Customer: f.customer, Language: f.language,
-		Permit: policy.Default(), Engine: engine, CSAT: calibration, Claim: f.customer,
+		Permit: permit, Engine: engine, CSAT: calibration, Claim: f.customer,
 		Progress: func(done, _ int64) {
 			done = min(done, file.size) // it may have grown since
 			bar.add(done - read)

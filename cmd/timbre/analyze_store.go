@@ -2,21 +2,18 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
-	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/analysis"
-	"github.com/timbre-voice/timbre/interaction/policy"
-	"github.com/timbre-voice/timbre/server/caller"
-	"github.com/timbre-voice/timbre/server/identity"
+	permit "github.com/timbre-voice/timbre/interaction/policy"
+	"github.com/timbre-voice/timbre/server/people"
+	"github.com/timbre-voice/timbre/server/policy"
 )
 
 // archive is the database of timbre analyze --db: customers are held against the prints in it, and the records are kept there.
 type archive struct {
 	*prints
-	known    *caller.Known
-	registry *identity.Registry
+	desk *people.Desk
 }
 
 // openArchive opens or makes the database that f names and loads the speaker model.
@@ -29,19 +26,16 @@ func openArchive(ctx context.Context, f databaseFlags) (*archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := v.model.ID()
-	return &archive{
-		prints:   p,
-		registry: identity.NewRegistry(p.rows, p.keys, time.Now),
-		known: caller.New(caller.Options{Model: v.model, Speech: v.detector, Now: time.Now, Name: interaction.Model{
-			Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: v.manifest.LicenceClass,
-		}}),
-	}, nil
+	return &archive{p, p.desk(v)}, nil
 }
 
 // voice tells one recording who its customer is.
-func (a *archive) voice(ctx context.Context, permit policy.Permit) (analysis.Voice, error) {
-	return a.known.Call(ctx, a.registry, permit, identity.DefaultRules())
+func (a *archive) voice(ctx context.Context, permit permit.Permit) (analysis.Voice, error) {
+	made, err := a.policy.Resolve(policy.Call{Tenant: a.rows.ID(), Jurisdiction: permit.Jurisdiction})
+	if err != nil {
+		return nil, err
+	}
+	return a.desk.Known.Call(ctx, a.registry, permit, made.Rules())
 }
 
 // save keeps a record and returns it as it was stored.

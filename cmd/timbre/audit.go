@@ -6,15 +6,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/timbre-voice/timbre/server/store"
 )
-
-// identifyEntry is the line of the audit log about a search: who was found is not written down.
-func identifyEntry(r *identified) store.AuditEntry {
-	return store.AuditEntry{Actor: auditActor, Action: "identify", Subject: r.Watchlist, Detail: map[string]string{
-		"entries": fmt.Sprint(r.Entries), "candidates": fmt.Sprint(len(r.Candidates)), "model": r.Model.Name, "model_version": r.Model.Version}}
-}
 
 func (a *app) auditCommand() *cobra.Command {
 	cmd := &cobra.Command{

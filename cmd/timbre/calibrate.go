@@ -30,6 +30,8 @@ func (a *app) calibrateCommand() *cobra.Command {
 // calibrateFlags are the flags of timbre calibrate verification.
 type calibrateFlags struct {
 	voiceFlags
+	databaseFlags
+	shadow                             string // labels of attempts, in the place of trials
 	trials, speakers, audio, out, data string
 	testSeconds                        []float64
 	degrade                            []string
@@ -49,19 +51,30 @@ It refuses, and says why, when there are too few trials or speakers, or when the
 trials cannot support is not offered.
 
 --test-seconds and --degrade take lists: every trial then counts once per length and line, which makes the fit hold across them
-(0 is the whole test).`,
-		Example: "  timbre calibrate verification --trials own.trials --audio calls --test-seconds 0,3,5,10 -o site.json",
-		Args:    wantArgs(0, 0, "none"),
+(0 is the whole test).
+
+--shadow fits on the attempts that a database keeps, as shadow mode makes them, in the place of trials: a CSV with the columns
+attempt or interaction, label (target, nontarget) and if wanted speaker, who it was in truth. No audio is needed: the fit lays a
+scale and an offset over the calibration that the attempts were judged with (that of the model, or --calibration).`,
+		Example: `  timbre calibrate verification --trials own.trials --audio calls --test-seconds 0,3,5,10 -o site.json
+  timbre speakers attempts --json > attempts.jsonl
+  timbre calibrate verification --shadow labels.csv --db calls.db -o site.json`,
+		Args: wantArgs(0, 0, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(cmd); err != nil {
 				return err
+			}
+			if f.shadow != "" {
+				return a.calibrateShadow(cmd.Context(), f)
 			}
 			return a.calibrateVerification(cmd.Context(), f)
 		},
 	}
 	f.voiceFlags.add(cmd)
+	f.databaseFlags.add(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&f.trials, "trials", "", "`FILE` with the trials, as eval verification takes it")
+	fs.StringVar(&f.shadow, "shadow", "", "CSV `FILE` that labels the attempts of a database, in the place of --trials")
 	fs.StringVar(&f.speakers, "speakers", "", "CSV `FILE` with the columns path and speaker (default: derived from the labels)")
 	fs.StringVar(&f.audio, "audio", ".", "`DIR` that the paths in the lists are relative to")
 	fs.StringVarP(&f.out, "output", "o", "", "write the calibration into `FILE`")
@@ -73,6 +86,17 @@ trials cannot support is not offered.
 }
 
 func (f *calibrateFlags) check(cmd *cobra.Command) error {
+	if f.shadow != "" {
+		for _, name := range []string{"trials", "speakers", "audio", "test-seconds", "degrade", "channel"} {
+			if cmd.Flags().Changed(name) {
+				return usagef(cmd, "calibrate verification: --%s with --shadow, which hears no audio", name)
+			}
+		}
+		if f.data == "" {
+			f.data = f.shadow
+		}
+		return required(cmd, "output")
+	}
 	if err := required(cmd, "trials", "audio", "output"); err != nil {
 		return err
 	}
@@ -119,7 +143,12 @@ func (a *app) calibrateVerification(ctx context.Context, f calibrateFlags) error
 	if err != nil {
 		return err
 	}
-	err = writeFile(f.out, func(w io.Writer) error {
+	return a.writeCalibration(f, c)
+}
+
+// writeCalibration writes what was fitted, and says what it is.
+func (a *app) writeCalibration(f calibrateFlags, c *voiceprint.Calibration) error {
+	err := writeFile(f.out, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(c)

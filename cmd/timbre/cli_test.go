@@ -66,7 +66,7 @@ func TestUsageIsExitStatus2(t *testing.T) {
 		says string
 	}{
 		{nil, "no command given, want one of analyze"},
-		{[]string{"analyse"}, `unknown command "analyse", want one of analyze, audit, calibrate, completion, enroll, eval, features, identify, models, policy, serve, speakers, stream, verify, version (did you mean analyze?)`},
+		{[]string{"analyse"}, `unknown command "analyse", want one of analyze, audit, calibrate, completion, consent, enroll, eval, features, identify, models, policy, serve, speakers, stream, verify, version, watchlist (did you mean analyze?)`},
 		{[]string{"eval"}, "no command given, want one of emotion, identification, verification"},
 		{[]string{"eval", "verification"}, "eval verification: --trials: not given, want a FILE"},
 		{[]string{"eval", "verification", "--trials", "x", "--degrade", "gsm"}, `--degrade: "gsm", want one of none, phone, phone-noisy`},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/timbre-voice/timbre/internal/degrade"
 	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/people"
 	"github.com/timbre-voice/timbre/server/store"
 	"github.com/timbre-voice/timbre/voiceprint"
 )
@@ -23,11 +25,12 @@ import (
 type enrolFlags struct {
 	voiceFlags
 	databaseFlags
-	speaker, name, consent string
-	replace, duplicates    bool
-	batch, existing        string
-	minSpeech              float64
-	json                   bool
+	speaker, name, consent                    string
+	consentText, consentChannel, jurisdiction string
+	replace                                   bool
+	batch, existing, watchlist                string
+	minSpeech                                 float64
+	json                                      bool
 }
 
 func (a *app) enrollCommand() *cobra.Command {
@@ -40,11 +43,17 @@ func (a *app) enrollCommand() *cobra.Command {
 anew. The print is sealed with a key of the person; --key-file holds the key that wraps it and is made with the first print.
 
 A recording is refused, with the reason, when it is too noisy, clipped, too short, given twice, holds several speakers or
-does not match the rest. --consent is the site's reference to the person's consent: it is asked for on a terminal and
-required elsewhere. Nobody who opted out is enrolled.
+does not match the rest. Nobody is enrolled without a consent that is in force, nor who opted out. --consent is the site's
+reference to the consent: one of the ledger (timbre consent give), or a new one that you vouch for, which is written into the
+ledger with the print. Where the ledger has one, --consent may be left out; else it is asked for on a terminal, and required
+elsewhere.
 
---batch enrols many speakers and prints a job report: a CSV with the columns speaker and path, and if wanted consent, channel
-and name, one row per recording; or a folder with one folder of recordings per speaker, named by the speaker's id.
+The policy (--config) may ask for a consent in writing, and for a look among the enrolled and in watchlists: a voice that seems
+to be known waits for approval (timbre speakers pending).
+
+--batch enrols many speakers and prints a job report: a CSV with the columns speaker and path, and if wanted consent,
+consent_text, consent_channel, jurisdiction, channel and name, one row per recording; or a folder with one folder of recordings
+per speaker, named by the speaker's id.
 
 A voiceprint belongs to one model. To go over to a new model, enrol the speaker with it from a call in which the old print and
 a second factor have verified the speaker; both prints stand side by side until the old one is deleted with the speaker.`,
@@ -69,8 +78,11 @@ a second factor have verified the speaker; both prints stand side by side until 
 	fs.StringVar(&f.speaker, "speaker", "", "your `ID` of the person")
 	fs.StringVar(&f.name, "name", "", "`name` to show for the person")
 	fs.StringVar(&f.consent, "consent", "", "`REF` of the person's consent, as your records name it")
+	fs.StringVar(&f.watchlist, "watchlist", "", "make the print for this `LIST`, in the place of a consent; the policy has to permit its search")
 	fs.BoolVar(&f.replace, "replace", false, "make the print anew instead of adding to it")
-	fs.BoolVar(&f.duplicates, "check-duplicates", false, "refuse a voice that seems to be enrolled under another id")
+	fs.StringVar(&f.consentText, "consent-text", "", "`VERSION` of the text that the person agreed to, of a consent that is new to the ledger")
+	fs.StringVar(&f.consentChannel, "consent-channel", "", "how a consent that is new to the ledger was given: `call|web|paper`")
+	fs.StringVar(&f.jurisdiction, "jurisdiction", "", "whose law the print stands under, `CODE` as DE or US-IL (default: as known, else that of the policy)")
 	fs.StringVar(&f.batch, "batch", "", "enrol the speakers of a `CSV|DIR`")
 	fs.StringVar(&f.existing, "existing", "skip", "what --batch does with speakers that have a print: `skip|overwrite`")
 	fs.Float64Var(&f.minSpeech, "min-speech", floor.MinSpeech.Seconds(), "least net speech, `seconds`")
@@ -93,6 +105,10 @@ func (f *enrolFlags) check(cmd *cobra.Command) error {
 		return usagef(cmd, "enroll: --existing: %q, want skip or overwrite", f.existing)
 	case f.batch == "" && cmd.Flags().Changed("existing"):
 		return usagef(cmd, "enroll: --existing without --batch, want --replace to make a print anew")
+	case f.watchlist != "" && f.consent != "":
+		return usagef(cmd, "enroll: --watchlist and --consent: both given, want one: who is on a list was not asked")
+	case f.consentChannel != "" && !slices.Contains(consentChannels, f.consentChannel):
+		return usagef(cmd, "enroll: --consent-channel: %q, want one of %s", f.consentChannel, strings.Join(consentChannels, ", "))
 	case !(f.minSpeech >= 0 && f.minSpeech <= 600):
 		return usagef(cmd, "enroll: --min-speech: %g s, want 0 to 600", f.minSpeech)
 	}
@@ -106,29 +122,21 @@ func (f *enrolFlags) options() voiceprint.EnrolOptions {
 	return o
 }
 
-// askConsent returns the reference of a person's consent: asked for on a terminal, refused elsewhere.
-func (a *app) askConsent(cmd *cobra.Command, speaker string) (string, error) {
+// askConsent returns the reference of a person's consent: asked for on a terminal, empty elsewhere.
+func (a *app) askConsent(speaker string) (string, error) {
 	_, shown := terminalWidth(a.con.stderr)
 	if !shown || !term.IsTerminal(int(os.Stdin.Fd())) {
-		return "", usagef(cmd, "enroll: --consent: not given, want the reference of the person's consent to a voiceprint")
+		return "", nil
 	}
 	fmt.Fprintf(a.con.errWriter(), "Reference of the consent of %s to a voiceprint: ", plain(speaker))
 	line, err := bufio.NewReader(io.LimitReader(os.Stdin, 4096)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("standard input: %w", reason(err))
 	}
-	if line = strings.TrimSpace(line); line == "" {
-		return "", errors.New("enroll: no consent, no voiceprint")
-	}
-	return line, nil
+	return strings.TrimSpace(line), nil
 }
 
 func (a *app) enroll(cmd *cobra.Command, f enrolFlags, files []string) (err error) {
-	if f.batch == "" && f.consent == "" {
-		if f.consent, err = a.askConsent(cmd, f.speaker); err != nil {
-			return err
-		}
-	}
 	v, err := loadVoices(f.voiceFlags)
 	if err != nil {
 		return err
@@ -139,16 +147,23 @@ func (a *app) enroll(cmd *cobra.Command, f enrolFlags, files []string) (err erro
 		return err
 	}
 	defer p.close(&err)
-	e := &enroller{app: a, voices: v, prints: p, flags: f}
+	e := &enroller{app: a, voices: v, prints: p, desk: p.desk(v), flags: f}
 	if f.batch != "" {
 		return e.batch(ctx)
 	}
-	job := enrolJob{speaker: f.speaker, name: f.name, consent: f.consent}
-	for _, file := range files {
-		job.files = append(job.files, enrolFile{file, f.channel})
+	job := enrolJob{Speaker: f.speaker, Name: f.name, Consent: f.consent, ConsentText: f.consentText, ConsentChannel: f.consentChannel, Jurisdiction: f.jurisdiction}
+	if job.Consent == "" && f.watchlist == "" {
+		if _, missing, err := p.registry.ConsentInForce(ctx, f.speaker, false); err != nil {
+			return err
+		} else if missing != "" {
+			if job.Consent, err = a.askConsent(f.speaker); err != nil {
+				return err
+			}
+		}
 	}
 	var bytes int64
 	for _, file := range files {
+		job.Files = append(job.Files, people.BatchFile{Path: file, Channel: f.channel})
 		if info, err := os.Stat(file); err == nil {
 			bytes += info.Size()
 		}
@@ -156,10 +171,12 @@ func (a *app) enroll(cmd *cobra.Command, f enrolFlags, files []string) (err erro
 	bar := newProgress(a.con, "listening", len(files), bytes)
 	r, err := e.run(ctx, job, bar)
 	bar.end()
-	if errors.Is(err, errChannel) {
+	switch {
+	case errors.Is(err, errChannel):
 		return usagef(cmd, "enroll: %w", err)
-	}
-	if err != nil {
+	case errors.Is(err, identity.ErrNoConsent) && job.Consent == "":
+		return usagef(cmd, "enroll: --consent: not given, want the reference of the person's consent to a voiceprint: %w", err)
+	case err != nil:
 		return err
 	}
 	if f.json {
@@ -168,26 +185,15 @@ func (a *app) enroll(cmd *cobra.Command, f enrolFlags, files []string) (err erro
 	return r.writeText(a.con.outWriter())
 }
 
-// enrolFile is one recording of a speaker.
-type enrolFile struct {
-	path    string
-	channel int // negative: the only one
-}
-
-// consentPurpose is what the consent to an enrolment is for, in the words of the consent ledger.
-const consentPurpose = "verify"
-
 // enrolJob is the recordings of one speaker.
-type enrolJob struct {
-	speaker, name, consent string
-	files                  []enrolFile
-}
+type enrolJob = people.BatchRow
 
 // enroller makes voiceprints and keeps them.
 type enroller struct {
 	*app
 	voices *voices
 	prints *prints
+	desk   *people.Desk
 	flags  enrolFlags
 }
 
@@ -197,6 +203,8 @@ type enrolled struct {
 	Action      string         `json:"action"` // enrolled, extended, replaced; in a batch also skipped, failed
 	Error       string         `json:"error,omitempty"`
 	ID          string         `json:"voiceprint_id,omitempty"`
+	State       string         `json:"state,omitempty"`  // active, pending
+	Review      string         `json:"review,omitempty"` // why a person has to look at it before it is in force
 	Model       *modelJSON     `json:"model,omitempty"`
 	ConsentRef  string         `json:"consent_ref,omitempty"`
 	NetSpeechMs int64          `json:"net_speech_ms"` // of the print
@@ -204,7 +212,7 @@ type enrolled struct {
 	Sources     int            `json:"sources"`
 	Recordings  []enrolledFile `json:"recordings"`
 	others      []string       // models of the speaker's other prints
-	print       *voiceprint.Voiceprint
+	made        *people.Made
 }
 
 // enrolledFile is what became of one recording.
@@ -224,54 +232,46 @@ func (e *enroller) run(ctx context.Context, job enrolJob, bar *progress) (*enrol
 	if err != nil {
 		return nil, err
 	}
-	return r, e.keep(ctx, job, r)
+	return r, e.keep(ctx, r)
 }
 
-// hear makes the print. Nothing is stored, and nobody who opted out is heard.
+// hear makes the print. Nothing is stored, and nobody is heard whom the registry does not let be enrolled.
 func (e *enroller) hear(ctx context.Context, job enrolJob, bar *progress) (*enrolled, error) {
-	if out, err := e.prints.optedOut(ctx, job.speaker); err != nil {
-		return nil, err
-	} else if out {
-		return nil, fmt.Errorf("enroll: speaker %q opted out of being known by voice, want an opt-in first", job.speaker)
-	}
 	model := e.voices.model.ID()
-	have, others, err := e.prints.of(ctx, job.speaker, model)
+	others, _, err := e.prints.others(ctx, job.Speaker, model)
 	if err != nil {
 		return nil, err
 	}
-	r := &enrolled{Speaker: job.speaker, Action: "enrolled", others: others, ConsentRef: job.consent}
 	m := modelOf(model)
-	r.Model = &m
-	var speech []voiceprint.Speech
-	for _, file := range job.files {
-		h, err := e.voices.hear(ctx, file.path, file.channel, degrade.None, bar)
-		bar.fileDone(err)
-		if err != nil {
-			return nil, err
-		}
-		for _, w := range h.warnings {
-			e.log.Warn(w, "file", file.path)
-		}
-		speech = append(speech, h.speech)
-		r.Recordings = append(r.Recordings, enrolledFile{File: file.path, Codec: h.codec})
-	}
-	x, err := e.voices.extractor()
-	if err != nil {
-		return nil, err
-	}
-	defer e.voices.extractors.Put(x)
-	var report []voiceprint.Recording
+	r := &enrolled{Speaker: job.Speaker, others: others, Model: &m, Recordings: []enrolledFile{}}
+	ask := job.Request(people.Extend, e.flags.options())
+	ask.Watchlist = e.flags.watchlist
 	switch {
-	case have == nil:
-		r.print, report, err = x.Enrol(e.flags.options(), speech...)
-	case e.flags.replace || e.flags.batch != "":
-		r.Action, r.ID = "replaced", have.row.ID
-		r.print, report, err = x.Enrol(e.flags.options(), speech...)
-	default:
-		r.Action, r.ID = "extended", have.row.ID
-		r.print, report, err = x.Extend(have.print, e.flags.options(), speech...)
+	case e.flags.batch != "":
+		ask.Existing = people.Existing(e.flags.existing)
+	case e.flags.replace:
+		ask.Existing = people.Overwrite
 	}
-	for i, rec := range report {
+	r.made, err = e.desk.Prepare(ctx, e.prints.by, ask, func(ctx context.Context) (speech []voiceprint.Speech, err error) {
+		for _, file := range job.Files {
+			h, err := e.voices.hear(ctx, file.Path, file.Channel, degrade.None, bar)
+			bar.fileDone(err)
+			if err != nil {
+				return nil, err
+			}
+			for _, w := range h.warnings {
+				e.log.Warn(w, "file", file.Path)
+			}
+			speech = append(speech, h.speech)
+			r.Recordings = append(r.Recordings, enrolledFile{File: file.Path, Codec: h.codec})
+		}
+		return speech, nil
+	})
+	if err != nil {
+		return nil, ofSpeaker(job.Speaker, err)
+	}
+	r.Action = r.made.Action
+	for i, rec := range r.made.Recordings {
 		f := &r.Recordings[i]
 		f.Used, f.Reasons = rec.Used, rec.Reasons
 		f.NetSpeechMs, f.SNRdB, f.Clipped = rec.Quality.NetSpeech.Milliseconds(), finite(rec.Quality.SNRdB), rec.Quality.Clipped
@@ -279,78 +279,18 @@ func (e *enroller) hear(ctx context.Context, job enrolJob, bar *progress) (*enro
 			f.Reasons = []voiceprint.Reason{}
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("enroll: speaker %q: %w", job.speaker, err)
-	}
-	if e.flags.duplicates {
-		return r, e.refuseDuplicate(ctx, job.speaker, r.print)
-	}
 	return r, nil
 }
 
-// refuseDuplicate fails where the voice seems to be enrolled under another id.
-func (e *enroller) refuseDuplicate(ctx context.Context, speaker string, v *voiceprint.Voiceprint) error {
-	g, who, err := e.prints.gallery(ctx, e.voices.model, "")
-	if err != nil {
-		return err
-	}
-	own := ""
-	for id, s := range who {
-		if s == speaker {
-			own = id
-		}
-	}
-	found, err := g.Duplicates(own, v, voiceprint.DefaultIdentify())
-	if err != nil {
-		return fmt.Errorf("enroll: --check-duplicates: %w", err)
-	}
-	if len(found) > 0 {
-		return fmt.Errorf("enroll: speaker %q: the voice seems to be enrolled as %q, LLR %.2f: a person has to look", speaker, who[found[0].ID], *found[0].LLR)
-	}
-	return nil
-}
-
 // keep seals and stores the print of r, with consent and audit.
-func (e *enroller) keep(ctx context.Context, job enrolJob, r *enrolled) error {
-	p := e.prints
-	person, err := p.rows.Speaker(ctx, job.speaker)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		wrapped, err := p.vault.NewPersonKey(ctx, subjectOf(job.speaker))
-		if err != nil {
-			return err
-		}
-		by, err := identity.WrappedBy(wrapped)
-		if err != nil {
-			return err
-		}
-		_, err = p.rows.AddSpeaker(ctx, store.Speaker{ID: job.speaker, DisplayName: job.name},
-			store.PersonKey{SpeakerID: job.speaker, KeyID: by.String(), Wrapped: wrapped})
-		if err != nil {
-			return err
-		}
-	case err != nil:
-		return err
-	case job.name != "" && job.name != person.DisplayName:
-		person.DisplayName = job.name
-		if err := p.rows.SaveSpeaker(ctx, person); err != nil {
-			return err
-		}
+func (e *enroller) keep(ctx context.Context, r *enrolled) error {
+	if err := e.desk.Keep(ctx, e.prints.by, r.made); err != nil {
+		return ofSpeaker(r.Speaker, err)
 	}
-	given, err := p.rows.ValidConsent(ctx, job.speaker, consentPurpose)
-	if errors.Is(err, store.ErrNotFound) || err == nil && given.Ref != job.consent {
-		_, err = p.rows.AddConsent(ctx, store.Consent{SpeakerID: job.speaker, Ref: job.consent, Purpose: consentPurpose})
-	}
-	if err != nil {
-		return err
-	}
-	row, err := p.save(ctx, job.speaker, r.ID, job.consent, r.print)
-	if err != nil {
-		return err
-	}
-	r.ID, r.NetSpeechMs, r.SNRdB, r.Sources = row.ID, row.NetSpeechMs, row.SNRdB, row.Sources
-	_, err = p.audit(ctx, r.Action, job.speaker, map[string]string{"model": row.Model, "model_version": row.ModelVersion, "sources": fmt.Sprint(row.Sources)})
-	return err
+	row := r.made.Print
+	r.ID, r.State, r.Review, r.ConsentRef = row.ID, string(row.State), r.made.Review, row.ConsentRef
+	r.NetSpeechMs, r.SNRdB, r.Sources = row.NetSpeechMs, row.SNRdB, row.Sources
+	return nil
 }
 
 func (r *enrolled) writeText(w io.Writer) error {
@@ -369,6 +309,9 @@ func (r *enrolled) writeText(w io.Writer) error {
 			b.WriteString("; " + why.Text)
 		}
 		b.WriteString("\n")
+	}
+	if r.State == string(store.EnrolmentPending) {
+		fmt.Fprintf(&b, "  waits for approval, %s: timbre speakers approve %s\n", r.Review, r.ID)
 	}
 	for _, o := range r.others {
 		fmt.Fprintf(&b, "  stands beside a print of %s\n", o)

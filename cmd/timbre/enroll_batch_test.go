@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,49 +79,4 @@ func TestBatchOfAFolder(t *testing.T) {
 	}
 	wantExit(t, exitFailed, b.args("enroll", "--batch", t.TempDir()), "no folder in it, want one of recordings per speaker")
 	wantExit(t, exitFailed, b.args("enroll", "--batch", "no-such"), "no-such: no such file")
-}
-
-func TestBatchCSVRefuses(t *testing.T) {
-	e := &enroller{flags: enrolFlags{voiceFlags: voiceFlags{channel: -1}}}
-	for name, c := range map[string]struct{ text, says string }{
-		"empty":            {"", "header: EOF, want columns speaker and path"},
-		"other_columns":    {"id,file\n1,2\n", "want columns speaker and path"},
-		"no_rows":          {"speaker,path\n", "no rows, want at least one"},
-		"no_speaker":       {"speaker,path\n,a.wav\n", `line 2: speaker "", path "a.wav", want both`},
-		"bad_channel":      {"speaker,path,channel\na,a.wav,left\n", `line 2: channel "left", want 0 or more`},
-		"negative_channel": {"speaker,path,channel\na,a.wav,-1\n", `channel "-1"`},
-		"two_consents":     {"speaker,path,consent\na,a.wav,c1\na,b.wav,c2\n", `line 3: consent "c2" of speaker "a", was "c1" before`},
-		"ragged":           {"speaker,path\na\n", "wrong number of fields"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := e.batchCSV(strings.NewReader(c.text), "."); err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("error %v, want %q", err, c.says)
-			}
-		})
-	}
-}
-
-func FuzzBatchCSV(f *testing.F) {
-	f.Add("speaker,path,consent,channel,name\na,a.wav,c,0,Anna\na,b.wav,,1,\n")
-	f.Add("\ufeffpath,speaker\n\"x\ny\",b\n")
-	f.Add("speaker,path\n\"")
-	e := &enroller{flags: enrolFlags{voiceFlags: voiceFlags{channel: -1}}}
-	f.Fuzz(func(t *testing.T, text string) {
-		jobs, err := e.batchCSV(io.LimitReader(strings.NewReader(text), 1<<16), "dir")
-		if err != nil {
-			return
-		}
-		seen := map[string]bool{}
-		for _, j := range jobs {
-			if j.speaker == "" || seen[j.speaker] || len(j.files) == 0 {
-				t.Errorf("job %+v: want every speaker once, with files", j)
-			}
-			seen[j.speaker] = true
-			for _, file := range j.files {
-				if file.path == "" || file.channel < -1 {
-					t.Errorf("file %+v", file)
-				}
-			}
-		}
-	})
 }

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/timbre-voice/timbre/interaction"
-	"github.com/timbre-voice/timbre/internal/degrade"
+	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/voiceprint"
 )
 
@@ -22,6 +23,9 @@ func (a *app) identifyCommand() *cobra.Command {
 		Short: "Search the enrolled speakers for the voice of a recording",
 		Long: `Search the enrolled speakers, or one watchlist, for the voice of a recording and print the candidates at or above the
 threshold, the best first, or none. The threshold rises with the number of entries, so that the rate of false alarms does not.
+
+With --config the policy has to permit the search; without it a database that is a file of this machine is searched for whoever
+may read it and its keys, and a watchlist for what the list says. Each search is written into the audit log.
 
 A candidate is a lead for a person to follow, never a finding. Any answer is exit status 0.`,
 		Example: "  timbre identify --top 3 --channel 1 call.wav",
@@ -77,54 +81,20 @@ func (a *app) identify(cmd *cobra.Command, f decisionFlags, o voiceprint.Identif
 		return err
 	}
 	defer p.close(&err)
-	if watchlist != "" {
-		if _, err := p.rows.Watchlist(ctx, watchlist); err != nil {
-			return fmt.Errorf("identify: --watchlist: %w", err)
-		}
-	}
-	g, who, err := p.gallery(ctx, v.model, watchlist)
-	if err != nil {
-		return err
-	}
-	bar := a.barFor("listening", file)
-	h, err := v.hear(ctx, file, f.channel, degrade.None, bar)
-	bar.end()
-	if errors.Is(err, errChannel) {
-		return usagef(cmd, "identify: %w", err)
-	}
-	if err != nil {
-		return err
-	}
-	for _, w := range h.warnings {
-		a.log.Warn(w, "file", file)
-	}
-	q := h.speech.Quality
-	out := identified{Candidates: []interaction.Candidate{}, Nearest: []nearestSpeaker{}, Entries: g.Len(), Watchlist: watchlist,
-		NetSpeechMs: q.NetSpeech.Milliseconds(), SNRdB: finite(q.SNRdB), Codec: h.codec, Assurance: interaction.AssuranceEvidenceOnly, Model: modelOf(v.model.ID())}
-	test, err := v.embed(h.speech)
+	found, err := p.desk(v).Identify(ctx, p.by, watchlist, o, a.listener(v, f, file))
 	switch {
-	case errors.Is(err, voiceprint.ErrNoSpeech):
-		out.Reasons, out.Explanations = []string{voiceprint.CodeNoSpeech}, []string{"no speech was heard"}
-	case errors.Is(err, voiceprint.ErrTooLittle):
-		out.Reasons, out.Explanations = []string{voiceprint.CodeTooLittleSpeech}, []string{err.Error()}
+	case errors.Is(err, errChannel):
+		return usagef(cmd, "identify: %w", err)
+	case errors.Is(err, identity.ErrNotPermitted) && f.config == "" && watchlist != "":
+		return fmt.Errorf("identify: --watchlist: %w", errors.Join(err, fmt.Errorf("watchlist %q: there is none in the database", watchlist)))
 	case err != nil:
-		return fmt.Errorf("%s: %w", file, err)
-	default:
-		found, err := g.Identify(test, o)
-		if err != nil {
-			return err
-		}
-		out.Threshold = found.Threshold
-		out.Reasons, out.Explanations = words(found.Reasons)
-		for _, c := range found.Candidates {
-			out.Candidates = append(out.Candidates, interaction.Candidate{SpeakerID: who[c.ID], LLR: *c.LLR, List: watchlist})
-		}
-		for _, c := range found.Nearest {
-			out.Nearest = append(out.Nearest, nearestSpeaker{who[c.ID], c.Score, c.LLR})
-		}
-	}
-	if _, err := p.rows.AppendAudit(ctx, identifyEntry(&out)); err != nil {
 		return err
+	}
+	out := identified{Candidates: slices.Concat([]interaction.Candidate{}, found.Candidates, found.Watchlist), Nearest: []nearestSpeaker{}, Threshold: found.Threshold,
+		Entries: found.Entries, Watchlist: watchlist, NetSpeechMs: found.NetSpeechMs, SNRdB: found.SNRdB, Codec: found.Codec, Reasons: found.Reasons,
+		Explanations: found.Explanations, Assurance: found.Assurance, Model: modelOf(v.model.ID())}
+	for _, c := range found.Nearest {
+		out.Nearest = append(out.Nearest, nearestSpeaker{c.Speaker, c.Score, c.LLR})
 	}
 	if f.json {
 		return printJSON(a.con.outWriter(), out)

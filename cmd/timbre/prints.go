@@ -15,26 +15,66 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/server"
+	"github.com/timbre-voice/timbre/server/caller"
 	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/people"
+	"github.com/timbre-voice/timbre/server/policy"
 	"github.com/timbre-voice/timbre/server/store"
 	"github.com/timbre-voice/timbre/voiceprint"
 )
 
-// localTenant is the tenant whose rows the command line sees.
+// localTenant is the tenant whose rows the command line sees where no configuration names another.
 const localTenant = "default"
 
-// auditActor is who the audit log names for what the command line does.
+// auditActor is who the audit log names for what the command line does, before the name of the person who gave one.
 const auditActor = "command line"
 
-// databaseFlags say where voiceprints are kept.
+// databaseFlags say where voiceprints are kept, under which policy, and who asks.
 type databaseFlags struct {
-	db, keyFile string
+	db, keyFile, config, by string
 }
 
 func (f *databaseFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.StringVar(&f.db, "db", "", "`PATH` of the database (default: timbre.db in the user's data folder)")
-	fs.StringVar(&f.keyFile, "key-file", "", "`PATH` of the tenant keys, best on another volume (default: keys.json in the user's configuration folder)")
+	fs.StringVar(&f.db, "db", "", "`PATH` of the database (default: that of --config, else timbre.db in the user's data folder)")
+	fs.StringVar(&f.keyFile, "key-file", "", "`PATH` of the tenant keys, best on another volume (default: that of --config, else keys.json in the user's configuration folder)")
+	fs.StringVar(&f.config, "config", "", "configuration `FILE` of timbre serve, for its policy and its tenant")
+	fs.StringVar(&f.by, "by", "", "your `NAME`, for the audit log and for approvals")
+}
+
+// actor names who asks, in the audit log.
+func (f *databaseFlags) actor() string {
+	if f.by == "" {
+		return auditActor
+	}
+	return auditActor + ": " + f.by
+}
+
+// site returns the policy and the tenant that --config names, or the default, and fills in its places.
+func (f *databaseFlags) site() (policy.Config, string, error) {
+	if f.config == "" {
+		return policy.Default(), localTenant, nil
+	}
+	text, err := readConfig(f.config)
+	if err != nil {
+		return policy.Config{}, "", err
+	}
+	c, err := server.ParseConfig(text, os.LookupEnv)
+	if err == nil {
+		err = c.Validate()
+	}
+	if err != nil {
+		return policy.Config{}, "", fmt.Errorf("%s: %w", f.config, err)
+	}
+	if f.db == "" {
+		f.db = c.Database()
+		if f.keyFile == "" {
+			f.keyFile = c.Keys()
+		}
+	}
+	return c.Policy, c.Tenant, nil
 }
 
 // resolve fills in the defaults.
@@ -71,11 +111,15 @@ func dataDir() (string, error) {
 
 // prints is the voiceprints of a database, with the keys that open them.
 type prints struct {
-	path  string // of the database
-	db    *store.Store
-	rows  *store.Tenant
-	keys  *identity.KeyFile // nil: there is no key file
-	vault *identity.Vault   // nil without keys
+	path     string // of the database
+	db       *store.Store
+	rows     *store.Tenant
+	keys     *identity.KeyFile  // nil: there is no key file
+	registry *identity.Registry // nil without keys
+	site     policy.Config      // as configured
+	policy   policy.Config      // site, or ownPolicy over it
+	by       string             // who asks, as the audit log names it
+	who      string             // the same as --by names it
 }
 
 // access says what a command needs of the database.
@@ -89,11 +133,15 @@ const (
 
 // openPrints opens the database that f names.
 func openPrints(ctx context.Context, f databaseFlags, need access) (*prints, error) {
-	f, err := f.resolve()
+	rules, tenant, err := f.site()
 	if err != nil {
 		return nil, err
 	}
-	if local := !strings.Contains(f.db, "://"); local {
+	if f, err = f.resolve(); err != nil {
+		return nil, err
+	}
+	local := !strings.Contains(f.db, "://")
+	if local {
 		if need == mayCreate {
 			if err := os.MkdirAll(filepath.Dir(f.db), 0o700); err != nil {
 				return nil, fmt.Errorf("%s: %w", filepath.Dir(f.db), reason(err))
@@ -106,11 +154,49 @@ func openPrints(ctx context.Context, f databaseFlags, need access) (*prints, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.db, err)
 	}
-	p := &prints{path: f.db, db: db, rows: db.Tenant(localTenant)}
-	if err := errors.Join(db.EnsureTenant(ctx, localTenant, localTenant), p.openKeys(ctx, f.keyFile, need)); err != nil {
+	p := &prints{path: f.db, db: db, rows: db.Tenant(tenant), site: rules, policy: rules, by: f.actor(), who: f.by}
+	if err := errors.Join(db.EnsureTenant(ctx, tenant, tenant), p.openKeys(ctx, f.keyFile, need)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", f.db, err), db.Close())
 	}
+	if p.keys != nil {
+		p.registry = identity.NewRegistry(p.rows, p.keys, time.Now)
+	}
+	if f.config == "" && local {
+		if err := p.ownPolicy(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", f.db, err), db.Close())
+		}
+	}
 	return p, nil
+}
+
+// ownPolicy is the policy where nobody configured one and the database is a file of this machine: the default, and the searches that
+// its operator asks for on the command line, in a watchlist for what the list itself says. It never reaches a server.
+func (p *prints) ownPolicy(ctx context.Context) error {
+	lists, err := p.rows.Watchlists(ctx)
+	if err != nil {
+		return err
+	}
+	searches := []policy.Search{{Kind: policy.SearchIdentification, Purpose: "a search that the operator of this database asked for",
+		LegalBasis: "the operator's: no policy was configured", RetentionDays: 1, Approver: "the operator"}}
+	for _, w := range lists {
+		searches = append(searches, policy.Search{Kind: policy.SearchWatchlist, List: w.Name, Purpose: w.Purpose, LegalBasis: w.LegalBasis,
+			RetentionDays: w.RetentionDays, Approver: w.Approver})
+	}
+	p.policy.Name, p.policy.Searches = "command-line", &searches
+	return nil
+}
+
+// desk returns what enrols, compares and searches with the model of v.
+func (p *prints) desk(v *voices) *people.Desk {
+	id := v.model.ID()
+	return &people.Desk{Registry: p.registry, Policy: p.policy,
+		Known: caller.New(caller.Options{Model: v.model, Speech: v.detector, Now: time.Now, Name: interaction.Model{
+			Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: v.manifest.LicenceClass,
+		}}),
+		Extractor: func() (*voiceprint.Extractor, func(), error) {
+			x, err := v.extractor()
+			return x, func() { v.extractors.Put(x) }, err
+		}}
 }
 
 // close closes the database and adds what went wrong to *err.
@@ -134,7 +220,7 @@ func (p *prints) openKeys(ctx context.Context, path string, need access) error {
 		if len(sealed.Items) > 0 {
 			return fmt.Errorf("key file %s: not found, but the database holds prints that need it: give the right --key-file", path)
 		}
-		if keys, err = identity.CreateKeyFile(path, localTenant); errors.Is(err, fs.ErrExist) { // another process was faster
+		if keys, err = identity.CreateKeyFile(path, p.rows.ID()); errors.Is(err, fs.ErrExist) { // another process was faster
 			keys, err = identity.OpenKeyFile(path)
 		}
 		if err != nil {
@@ -145,113 +231,36 @@ func (p *prints) openKeys(ctx context.Context, path string, need access) error {
 	case err != nil:
 		return err
 	}
-	if _, err := keys.Present(localTenant); errors.Is(err, identity.ErrUnknownKey) && need == mayCreate {
-		if err := keys.AddTenant(localTenant); err != nil {
+	if _, err := keys.Present(p.rows.ID()); errors.Is(err, identity.ErrUnknownKey) && need == mayCreate {
+		if err := keys.AddTenant(p.rows.ID()); err != nil {
 			return err
 		}
 	}
-	p.keys, p.vault = keys, identity.NewVault(keys)
+	p.keys = keys
 	return nil
 }
 
-func subjectOf(speaker string) identity.Subject {
-	return identity.Subject{Tenant: localTenant, Speaker: speaker}
-}
-
-func bindingOf(speaker, model, version string) identity.Binding {
-	return identity.Binding{Subject: subjectOf(speaker), Model: model, ModelVersion: version}
-}
-
-// optedOut reports whether the person asked never to be known by voice.
-func (p *prints) optedOut(ctx context.Context, speaker string) (bool, error) {
-	alias, err := p.keys.Pseudonym(subjectOf(speaker))
-	if err != nil {
-		return false, err
-	}
-	return p.rows.IsOptedOut(ctx, alias)
-}
-
-// audit writes what was done to a person into the log, under the pseudonym.
-func (p *prints) audit(ctx context.Context, action, speaker string, detail map[string]string) (alias string, err error) {
-	if p.keys != nil {
-		if alias, err = p.keys.Pseudonym(subjectOf(speaker)); err != nil {
-			return "", err
-		}
-	}
-	_, err = p.rows.AppendAudit(ctx, store.AuditEntry{Actor: auditActor, Action: action, Subject: alias, Detail: detail})
-	return alias, err
-}
-
-// held is one print of a speaker, opened.
-type held struct {
-	row   store.Voiceprint
-	print *voiceprint.Voiceprint
-}
-
-// open opens a sealed print. wrapped is the person's key.
-func (p *prints) open(ctx context.Context, row store.Voiceprint, wrapped []byte) (*voiceprint.Voiceprint, error) {
-	plain, err := p.vault.Open(ctx, bindingOf(row.SpeakerID, row.Model, row.ModelVersion), wrapped, row.Sealed)
-	if err != nil {
-		return nil, fmt.Errorf("%s: speaker %q: %w", p.path, row.SpeakerID, err)
-	}
-	v := &voiceprint.Voiceprint{}
-	if err := v.UnmarshalBinary(plain); err != nil {
-		return nil, fmt.Errorf("%s: speaker %q: %w", p.path, row.SpeakerID, err)
-	}
-	return v, nil
-}
-
-// personKey returns the wrapped key of a person.
-func (p *prints) personKey(ctx context.Context, speaker string) ([]byte, error) {
-	key, err := p.rows.PersonKey(ctx, speaker)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil // the vault says what that means
-	}
-	return key.Wrapped, err
-}
-
-// of returns the print that a speaker has of a model, nil where there is none, and the models of the speaker's other prints.
-func (p *prints) of(ctx context.Context, speaker string, model voiceprint.ModelID) (*held, []string, error) {
+// others returns the models of a speaker's prints other than of this one, and whether there is one of this one.
+func (p *prints) others(ctx context.Context, speaker string, model voiceprint.ModelID) (others []string, own bool, err error) {
 	rows, err := p.rows.VoiceprintsOf(ctx, speaker)
-	if err != nil {
-		return nil, nil, err
-	}
-	var others []string
 	for _, row := range rows {
-		if row.Model != model.Name || row.ModelVersion != model.Version || row.ModelSHA256 != hex.EncodeToString(model.SHA256[:]) {
-			others = append(others, fmt.Sprintf("%s %s (%.8s)", row.Model, row.ModelVersion, row.ModelSHA256))
+		if row.Model == model.Name && row.ModelVersion == model.Version && row.ModelSHA256 == hex.EncodeToString(model.SHA256[:]) {
+			own = true
 			continue
 		}
-		wrapped, err := p.personKey(ctx, speaker)
-		if err != nil {
-			return nil, nil, err
-		}
-		v, err := p.open(ctx, row, wrapped)
-		if err != nil {
-			return nil, nil, err
-		}
-		return &held{row, v}, others, nil
+		others = append(others, fmt.Sprintf("%s %s (%.8s)", row.Model, row.ModelVersion, row.ModelSHA256))
 	}
-	return nil, others, nil
+	return others, own, err
 }
 
-// save seals a print and stores it; id is that of the print it replaces, empty for a new one.
-func (p *prints) save(ctx context.Context, speaker, id, consent string, v *voiceprint.Voiceprint) (store.Voiceprint, error) {
-	wrapped, err := p.personKey(ctx, speaker)
-	if err != nil {
-		return store.Voiceprint{}, err
+// ofSpeaker names the speaker whose print does not open. Refusals name theirs.
+func ofSpeaker(speaker string, err error) error {
+	for _, kind := range []error{identity.ErrUnknownKey, identity.ErrSealBroken, identity.ErrEnvelope, identity.ErrKeyDestroyed} {
+		if errors.Is(err, kind) {
+			return fmt.Errorf("speaker %q: %w", speaker, err)
+		}
 	}
-	plain, err := v.MarshalBinary()
-	if err != nil {
-		return store.Voiceprint{}, err
-	}
-	sealed, err := p.vault.Seal(ctx, bindingOf(speaker, v.Model.Name, v.Model.Version), wrapped, plain)
-	if err != nil {
-		return store.Voiceprint{}, fmt.Errorf("%s: speaker %q: %w", p.path, speaker, err)
-	}
-	return p.rows.SaveVoiceprint(ctx, store.Voiceprint{ID: id, SpeakerID: speaker, Model: v.Model.Name, ModelVersion: v.Model.Version,
-		ModelSHA256: hex.EncodeToString(v.Model.SHA256[:]), Sealed: sealed, ConsentRef: consent, NetSpeechMs: v.Quality.NetSpeech.Milliseconds(),
-		SNRdB: finite(v.Quality.SNRdB), Sources: len(v.Sources)})
+	return err
 }
 
 // finite is nil for what JSON has no number for.
@@ -260,39 +269,4 @@ func finite(x float64) *float64 {
 		return nil
 	}
 	return &x
-}
-
-// gallery loads every print of a model that a search may compare with, of a watchlist where one is named, but for those of persons
-// who opted out since. Entries are named by the id of their print; the map tells whose it is.
-func (p *prints) gallery(ctx context.Context, m *voiceprint.Model, watchlist string) (*voiceprint.Gallery, map[string]string, error) {
-	g, who := voiceprint.NewGallery(m), map[string]string{}
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		list, err := p.rows.Gallery(ctx, m.ID().Name, m.ID().Version, watchlist, page)
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, row := range list.Items {
-			if out, err := p.optedOut(ctx, row.SpeakerID); err != nil {
-				return nil, nil, err
-			} else if out {
-				continue
-			}
-			wrapped, err := p.personKey(ctx, row.SpeakerID)
-			if err != nil {
-				return nil, nil, err
-			}
-			v, err := p.open(ctx, row, wrapped)
-			if err == nil {
-				err = g.Add(row.ID, v)
-			}
-			if err != nil {
-				return nil, nil, err
-			}
-			who[row.ID] = row.SpeakerID
-		}
-		if list.Next == "" {
-			return g, who, nil
-		}
-		page.After = list.Next
-	}
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/people"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -16,17 +16,17 @@ import (
 func (a *app) registryCommands() []*cobra.Command {
 	reason, source := "", ""
 	hold := a.registryCommand("hold ID", "Forbid to delete a speaker until the hold is released", "the id of one speaker",
-		func(ctx context.Context, _ *prints, r *identity.Registry, id string) (string, error) {
+		func(ctx context.Context, p *prints, r *identity.Registry, id string) (string, error) {
 			if reason == "" {
 				return "", errors.New("speakers hold: --reason: not given, want why the speaker is held")
 			}
-			h, err := r.Hold(ctx, auditActor, id, reason)
+			h, err := r.Hold(ctx, p.by, id, reason)
 			return "held, hold " + h.ID, err
 		})
 	hold.Flags().StringVar(&reason, "reason", "", "`why` the speaker is held, for who is refused a deletion; required")
 	optOut := a.registryCommand("opt-out ID", "Never know a person by voice, enrolled or not, and delete what is kept of the voice", "the id of one person",
 		func(ctx context.Context, p *prints, r *identity.Registry, id string) (string, error) {
-			receipt, err := r.OptOut(ctx, auditActor, id, source)
+			receipt, err := r.OptOut(ctx, p.by, id, source)
 			if errors.Is(err, store.ErrUnavailable) && receipt != nil { // the rows are gone, another process holds the file
 				err = p.db.Scrub(ctx)
 			}
@@ -39,24 +39,24 @@ func (a *app) registryCommands() []*cobra.Command {
 	return []*cobra.Command{
 		optOut, hold,
 		a.registryCommand("opt-in ID", "Take an opt-out back, at the person's own wish", "the id of one person",
-			func(ctx context.Context, _ *prints, r *identity.Registry, id string) (string, error) {
-				return "may be enrolled again", r.OptIn(ctx, auditActor, id)
+			func(ctx context.Context, p *prints, r *identity.Registry, id string) (string, error) {
+				return "may be enrolled again", r.OptIn(ctx, p.by, id)
 			}),
 		a.registryCommand("unlock ID", "Open the voice factor of a speaker that failed attempts have locked", "the id of one speaker",
-			func(ctx context.Context, _ *prints, r *identity.Registry, id string) (string, error) {
-				return "unlocked", r.Unlock(ctx, auditActor, id)
+			func(ctx context.Context, p *prints, r *identity.Registry, id string) (string, error) {
+				return "unlocked", r.Unlock(ctx, p.by, id)
 			}),
 		a.registryCommand("approve VOICEPRINT", "Put a voiceprint in force that waits for approval", "the id of one voiceprint",
-			func(ctx context.Context, _ *prints, r *identity.Registry, id string) (string, error) {
-				return "in force", r.Approve(ctx, auditActor, id, identity.DefaultRules())
+			func(ctx context.Context, p *prints, r *identity.Registry, id string) (string, error) {
+				return "in force", (&people.Desk{Registry: r, Policy: p.policy}).Approve(ctx, p.by, id)
 			}),
 		a.registryCommand("reject VOICEPRINT", "Remove a voiceprint that waits for approval", "the id of one voiceprint",
-			func(ctx context.Context, _ *prints, r *identity.Registry, id string) (string, error) {
-				return "removed", r.Reject(ctx, auditActor, id)
+			func(ctx context.Context, p *prints, r *identity.Registry, id string) (string, error) {
+				return "removed", r.Reject(ctx, p.by, id)
 			}),
 		a.registryCommand("release HOLD", "End a legal hold", "the id of one hold",
-			func(ctx context.Context, _ *prints, r *identity.Registry, id string) (string, error) {
-				return "released", r.Release(ctx, auditActor, id)
+			func(ctx context.Context, p *prints, r *identity.Registry, id string) (string, error) {
+				return "released", r.Release(ctx, p.by, id)
 			}),
 		a.rotateCommand(),
 	}
@@ -92,7 +92,7 @@ func (a *app) withRegistry(cmd *cobra.Command, f databaseFlags, do func(context.
 		return err
 	}
 	defer p.close(&err)
-	return do(ctx, p, identity.NewRegistry(p.rows, p.keys, time.Now))
+	return do(ctx, p, p.registry)
 }
 
 func (a *app) rotateCommand() *cobra.Command {
@@ -106,7 +106,7 @@ cut short is finished by running the command again.`,
 		Args: wantArgs(0, 0, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withRegistry(cmd, f, func(ctx context.Context, p *prints, r *identity.Registry) error {
-				n, err := r.Rotate(ctx, auditActor, p.keys)
+				n, err := r.Rotate(ctx, p.by, p.keys)
 				if err != nil {
 					return err
 				}

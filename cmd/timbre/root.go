@@ -88,7 +88,7 @@ Exit status: 0 done, 1 failed, 2 the command line was wrong.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(a.analyzeCommand(), a.featuresCommand(), a.modelsCommand(), a.enrollCommand(), a.verifyCommand(), a.identifyCommand(),
-		a.speakersCommand(), a.auditCommand(), a.evalCommand(), a.calibrateCommand(), a.serveCommand(), a.streamCommand(), a.policyCommand(), a.versionCommand())
+		a.speakersCommand(), a.consentCommand(), a.watchlistCommand(), a.auditCommand(), a.evalCommand(), a.calibrateCommand(), a.serveCommand(), a.streamCommand(), a.policyCommand(), a.versionCommand())
 	return root
 }
 

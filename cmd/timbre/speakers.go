@@ -23,7 +23,7 @@ func (a *app) speakersCommand() *cobra.Command {
 		RunE:  needsCommand,
 	}
 	cmd.SuggestionsMinimumDistance = 2
-	cmd.AddCommand(a.speakersListCommand(), a.speakersShowCommand(), a.speakersDeleteCommand())
+	cmd.AddCommand(a.speakersListCommand(), a.speakersShowCommand(), a.speakersDeleteCommand(), a.speakersPendingCommand(), a.speakersAttemptsCommand(), a.speakersSweepCommand())
 	cmd.AddCommand(a.registryCommands()...)
 	return cmd
 }
@@ -179,7 +179,7 @@ func (a *app) speakersShowCommand() *cobra.Command {
 				v.Consents = append(v.Consents, givenConsent{c.Ref, c.Purpose, c.GivenAt, when(c.WithdrawnAt)})
 			}
 			if p.keys != nil {
-				if v.Pseudonym, err = p.keys.Pseudonym(subjectOf(s.ID)); err != nil {
+				if v.Pseudonym, err = p.keys.Pseudonym(identity.Subject{Tenant: p.rows.ID(), Speaker: s.ID}); err != nil {
 					return err
 				}
 			}
@@ -298,8 +298,8 @@ func (a *app) deleteSpeaker(ctx context.Context, p *prints, speaker string, asJS
 // destroy deletes a speaker: with the key file through the registry, which signs a receipt; without it, by the rows alone. With
 // store.ErrUnavailable and a receipt only the file has still to be rebuilt.
 func (p *prints) destroy(ctx context.Context, speaker string) (*receipt, error) {
-	if p.keys != nil {
-		proof, err := identity.NewRegistry(p.rows, p.keys, time.Now).Delete(ctx, auditActor, speaker, "request")
+	if p.registry != nil {
+		proof, err := p.registry.Delete(ctx, p.by, speaker, "request")
 		if proof == nil {
 			return nil, err
 		}
@@ -311,7 +311,7 @@ func (p *prints) destroy(ctx context.Context, speaker string) (*receipt, error) 
 	if d == (store.Deletion{}) {
 		return nil, err
 	}
-	entry, e := p.rows.AppendAudit(ctx, store.AuditEntry{Actor: auditActor, Action: "delete", Detail: map[string]string{
+	entry, e := p.rows.AppendAudit(ctx, store.AuditEntry{Actor: p.by, Action: "delete", Detail: map[string]string{
 		"keys": fmt.Sprint(d.Keys), "voiceprints": fmt.Sprint(d.Voiceprints), "consents": fmt.Sprint(d.Consents),
 		"watchlist_entries": fmt.Sprint(d.WatchlistEntries), "attempts": fmt.Sprint(d.Attempts)}})
 	if e != nil {

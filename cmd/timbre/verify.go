@@ -13,7 +13,7 @@ import (
 
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/internal/degrade"
-	"github.com/timbre-voice/timbre/server/store"
+	"github.com/timbre-voice/timbre/server/people"
 	"github.com/timbre-voice/timbre/voiceprint"
 )
 
@@ -60,7 +60,10 @@ func (a *app) verifyCommand() *cobra.Command {
 logarithm of the likelihood ratio (LLR), the threshold, the net speech, and the reasons.
 
 Decisions: authenticated, not_authenticated, inconclusive, not_enrolled, opted_out, expired, locked. Any of them is exit
-status 0. A voice is evidence beside other factors, never a proof by itself.`,
+status 0. A voice is evidence beside other factors, never a proof by itself.
+
+Each attempt is counted and written into the audit log: after so many failures in a row as the policy says the voice factor of
+the speaker waits, then is locked (timbre speakers unlock).`,
 		Example: "  timbre verify --speaker c-1001 --channel 1 call.wav",
 		Args:    wantArgs(1, 1, "one recording"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -98,64 +101,43 @@ func (a *app) verify(cmd *cobra.Command, f decisionFlags, speaker, file string) 
 		return err
 	}
 	defer p.close(&err)
-	d, codec, err := a.decide(ctx, v, p, f, speaker, file)
+	if _, err := os.Stat(file); err != nil { // a wrong name is told even where nothing is listened to
+		return fmt.Errorf("%s: %w", file, reason(err))
+	}
+	d, err := p.desk(v).Verify(ctx, p.by, speaker, f.policy(), a.listener(v, f, file))
 	if errors.Is(err, errChannel) {
 		return usagef(cmd, "verify: %w", err)
 	}
 	if err != nil {
-		return err
+		return ofSpeaker(speaker, err)
 	}
-	out := verified{Speaker: speaker, Model: modelOf(v.model.ID()), fmr: f.fmr, Voice: interaction.Voice{Decision: interaction.Decision(d.Outcome),
-		LLR: d.LLR, Threshold: d.Threshold, NetSpeechMs: d.Quality.NetSpeech.Milliseconds(), SNRdB: finite(d.Quality.SNRdB), Codec: codec,
-		Assurance: interaction.AssuranceEvidenceOnly}}
-	out.Reasons, out.Explanations = words(d.Reasons)
-	if _, err := p.audit(ctx, "verify", speaker, map[string]string{"decision": string(d.Outcome), "model": out.Model.Name, "model_version": out.Model.Version}); err != nil {
+	if others, own, err := p.others(ctx, speaker, v.model.ID()); err != nil {
 		return err
+	} else if d.Decision == interaction.NotEnrolled && !own && len(others) > 0 {
+		return fmt.Errorf("%w: speaker %q has a print of %s, want one of %v: enrol the speaker with this model, or give --model",
+			voiceprint.ErrModel, speaker, strings.Join(others, " and of "), v.model.ID())
 	}
+	out := verified{Speaker: speaker, Voice: d.Voice, Explanations: d.Explanations, Model: modelOf(v.model.ID()), fmr: f.fmr}
 	if f.json {
 		return printJSON(a.con.outWriter(), out)
 	}
 	return out.writeText(a.con.outWriter())
 }
 
-// words returns codes and texts of reasons.
-func words(reasons []voiceprint.Reason) (codes, texts []string) {
-	for _, r := range reasons {
-		codes, texts = append(codes, r.Code), append(texts, r.Text)
+// listener hears a recording where it is asked to.
+func (a *app) listener(v *voices, f decisionFlags, file string) people.Listen {
+	return func(ctx context.Context) (people.Heard, error) {
+		bar := a.barFor("listening", file)
+		h, err := v.hear(ctx, file, f.channel, degrade.None, bar)
+		bar.end()
+		if err != nil {
+			return people.Heard{}, err
+		}
+		for _, w := range h.warnings {
+			a.log.Warn(w, "file", file)
+		}
+		return people.Heard{Speech: h.speech, Codec: h.codec}, nil
 	}
-	return codes, texts
-}
-
-// decide answers a claim. The recording is heard only where there is a print that may be compared with.
-func (a *app) decide(ctx context.Context, v *voices, p *prints, f decisionFlags, speaker, file string) (d voiceprint.Decision, codec string, err error) {
-	if _, err := os.Stat(file); err != nil { // a wrong name is told even where nothing is listened to
-		return d, "", fmt.Errorf("%s: %w", file, reason(err))
-	}
-	outcome, have, err := a.claim(ctx, v, p, speaker)
-	if err != nil {
-		return d, "", err
-	}
-	if outcome != "" {
-		return voiceprint.Withhold(outcome), "", nil
-	}
-	bar := a.barFor("listening", file)
-	h, err := v.hear(ctx, file, f.channel, degrade.None, bar)
-	bar.end()
-	if err != nil {
-		return d, "", err
-	}
-	for _, w := range h.warnings {
-		a.log.Warn(w, "file", file)
-	}
-	x, err := v.extractor()
-	if err != nil {
-		return d, "", err
-	}
-	defer v.extractors.Put(x)
-	if d, err = x.Verify(have.print, h.speech, f.policy()); err != nil {
-		return d, "", fmt.Errorf("%s: %w", file, err)
-	}
-	return d, h.codec, p.rows.UsedSpeaker(ctx, speaker)
 }
 
 // barFor begins the progress of one file.
@@ -165,41 +147,6 @@ func (a *app) barFor(verb, file string) *progress {
 		size = info.Size()
 	}
 	return newProgress(a.con, verb, 1, size)
-}
-
-// claim looks up the print of a claimed speaker, or the outcome that needs no voice. A speaker who has prints of other models only
-// is an error that names them.
-func (a *app) claim(ctx context.Context, v *voices, p *prints, speaker string) (voiceprint.Outcome, *held, error) {
-	if out, err := p.optedOut(ctx, speaker); err != nil || out {
-		return voiceprint.OptedOut, nil, err
-	}
-	person, err := p.rows.Speaker(ctx, speaker)
-	if errors.Is(err, store.ErrNotFound) {
-		return voiceprint.NotEnrolled, nil, nil
-	}
-	if err != nil {
-		return "", nil, err
-	}
-	lock, err := p.rows.Lockout(ctx, speaker)
-	if err != nil {
-		return "", nil, err
-	}
-	have, others, err := p.of(ctx, speaker, v.model.ID())
-	now := time.Now()
-	switch {
-	case err != nil:
-		return "", nil, err
-	case !lock.LockedAt.IsZero() || lock.BlockedUntil.After(now):
-		return voiceprint.Locked, nil, nil
-	case !person.ExpiresAt.IsZero() && !person.ExpiresAt.After(now):
-		return voiceprint.Expired, nil, nil
-	case have == nil && len(others) > 0:
-		return "", nil, fmt.Errorf("%w: speaker %q has a print of %s, want one of %v: enrol the speaker with this model, or give --model",
-			voiceprint.ErrModel, speaker, strings.Join(others, " and of "), v.model.ID())
-	case have == nil || have.row.State != store.EnrolmentActive || person.State != store.EnrolmentActive:
-		return voiceprint.NotEnrolled, nil, nil
-	}
-	return "", have, nil
 }
 
 func (v *verified) writeText(w io.Writer) error {

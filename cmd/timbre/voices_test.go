@@ -179,9 +179,15 @@ func TestModelsThatDoNotLoad(t *testing.T) {
 // more with it, two voices 0.9985 and less: LLRs above 6 and below -6, and the threshold of FMR 1 % at 3.
 func handCalibration(t testing.TB, version string) string {
 	t.Helper()
+	return calibrationOf(t, version, -9992, 10000)
+}
+
+// calibrationOf writes the calibration LLR = bias + weight·score.
+func calibrationOf(t testing.TB, version string, bias, weight float64) string {
+	t.Helper()
 	weights := testkit.Read(t, testkit.Testdata(t, "golden", "nn", "speaker.safetensors"))
 	c := voiceprint.Calibration{Model: voiceprint.ModelID{Name: "speaker-tdnn-v1", Version: version, SHA256: sha256.Sum256(weights)},
-		Scoring: voiceprint.ScoreCosine, Bias: -9992, Terms: []voiceprint.Term{{Name: voiceprint.TermScore, Weight: 10000, Low: -1, High: 1}},
+		Scoring: voiceprint.ScoreCosine, Bias: bias, Terms: []voiceprint.Term{{Name: voiceprint.TermScore, Weight: weight, Low: -1, High: 1}},
 		Thresholds: []voiceprint.Threshold{{FMR: 0.01, LLR: 3, LLRLow: 2, LLRHigh: 4, FMRHigh: 0.02, FNMRHigh: 0.1, Statement: "made by hand"}},
 		Fit:        voiceprint.Fit{Data: "made by hand", Targets: 1, Nontargets: 1, Speakers: 2, PTarget: 0.05}}
 	b, err := c.MarshalJSON()

@@ -27,8 +27,8 @@ func (s *Session) Bind(ctx context.Context, b interaction.Binding) error {
 		}
 	}
 	b.ChannelRoles = slices.Clone(b.ChannelRoles)
-	voice := s.lookUp(ctx, &b)
-	return s.send(ctx, piece{do: func() { s.bind(b); voice() }})
+	voice, enrol := s.lookUp(ctx, &b), s.askEnrol(ctx, &b)
+	return s.send(ctx, piece{do: func() { s.bind(b); voice(); enrol() }})
 }
 
 // bind is Bind in the owner goroutine.

@@ -101,6 +101,7 @@ func (c *channel) write(x []float32) {
 	c.received += int64(len(x))
 	c.clipping.add(x)
 	c.session.hearVoice(c, x)
+	c.session.hearEnrol(c, x)
 	c.scratch = c.resampler.Write(c.scratch[:0], x)
 	c.advance(c.scratch)
 }

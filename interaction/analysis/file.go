@@ -108,8 +108,9 @@ func analyzeFile(ctx context.Context, path string, o FileOptions) (*interaction.
 		return nil, err
 	}
 	defer s.Abort()
-	voice := s.lookUp(ctx, &interaction.Binding{ClaimedIdentity: o.Claim, CustomerID: o.Customer})
-	if err := s.send(ctx, piece{do: voice}); err != nil {
+	who := interaction.Binding{ClaimedIdentity: o.Claim, CustomerID: o.Customer}
+	voice, enrol := s.lookUp(ctx, &who), s.askEnrol(ctx, &who)
+	if err := s.send(ctx, piece{do: func() { voice(); enrol() }}); err != nil {
 		return nil, err
 	}
 	if err := feed(ctx, s, rd, o.Tap); err != nil {

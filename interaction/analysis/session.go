@@ -34,6 +34,7 @@ type Session struct {
 	legs     []leg    // of the agents, by time; never empty
 	marks    []interaction.Mark
 	voice    voiceLane
+	enrol    enrolLane
 
 	count  atomic.Int32 // channels, for those who are not the owner
 	adding sync.Mutex   // orders AddChannel
@@ -81,6 +82,7 @@ func (e *Engine) NewSession(o Options) (*Session, error) {
 	}
 	s.legs = []leg{{}}
 	s.voice = newVoiceLane(&s.opts)
+	s.enrol = newEnrolLane(&s.opts)
 	for i, c := range o.Channels {
 		ch, err := newChannel(s, i, c)
 		if err != nil {
@@ -191,6 +193,9 @@ func (s *Session) end(ctx context.Context, state interaction.State) (*interactio
 	}
 	s.endVoice()
 	if err := s.tellOutcomes(ctx); err != nil { // the record is worth more
+		s.warn([]string{err.Error()})
+	}
+	if err := s.endEnrol(ctx, state); err != nil {
 		s.warn([]string{err.Error()})
 	}
 	return s.assemble(state), nil

@@ -189,12 +189,25 @@ func TestPaths(t *testing.T) {
 		{"GET /v1/consents", "", 422, ""},
 		{"DELETE /v1/consents?speaker_id=s1&purpose=verify", "", 200, "withdraw s1 verify"},
 		{"GET /v1/watchlists", "", 200, "watchlists"},
-		{"PUT /v1/watchlists/fraud", `{"purpose": "p", "legal_basis": "l", "retention_days": 30, "approver": "a"}`, 204, "watchlist fraud"},
+		{"PUT /v1/watchlists/fraud", `{"purpose": "p", "legal_basis": "l", "retention_days": 30, "approver": "a"}`, 204, "watchlist key:k-all fraud"},
 		{"PUT /v1/watchlists/fraud", `{"purpose": "p", "retention_days": 30, "approver": "a"}`, 422, ""},
-		{"DELETE /v1/watchlists/fraud", "", 204, "delete watchlist fraud"},
+		{"DELETE /v1/watchlists/fraud", "", 204, "delete watchlist key:k-all fraud"},
 		{"GET /v1/watchlists/fraud/entries", "", 200, "entries fraud"},
-		{"POST /v1/watchlists/fraud/entries", `{"speaker_id": "s1", "reason": "r", "added_by": "a"}`, 201, "entry fraud s1"},
-		{"DELETE /v1/watchlists/fraud/entries/s1", "", 204, "remove fraud s1"},
+		{"POST /v1/watchlists/fraud/entries", `{"speaker_id": "s1", "reason": "r", "added_by": "a"}`, 201, "entry key:k-all fraud s1"},
+		{"POST /v1/watchlists/fraud/entries", `{"speaker_id": "s1", "reason": "r", "added_by": "a", "approved_by": "b"}`, 422, ""},
+		{"POST /v1/watchlists/fraud/entries/s1/approve", `{"approved_by": "lead"}`, 204, "approve entry key:k-all lead fraud s1"},
+		{"POST /v1/watchlists/fraud/entries/s1/approve", `{}`, 422, ""},
+		{"DELETE /v1/watchlists/fraud/entries/s1", "", 204, "remove key:k-all fraud s1"},
+		{"GET /v1/enrolments", "", 200, "pending"},
+		{"POST /v1/enrolments/v1/approve", "", 204, "approve key:k-all v1"},
+		{"POST /v1/enrolments/v1/reject", "", 204, "reject key:k-all v1"},
+		{"GET /v1/attempts?speaker_id=s1", "", 200, "attempts s1"},
+		{"GET /v1/speakers/s1/lockout", "", 200, "lockout s1"},
+		{"DELETE /v1/speakers/s1/lockout", "", 204, "unlock key:k-all s1"},
+		{"GET /v1/speakers/s1/holds", "", 200, "holds s1"},
+		{"POST /v1/speakers/s1/holds", `{"reason": "case 4711"}`, 201, "hold key:k-all s1 case 4711"},
+		{"POST /v1/speakers/s1/holds", `{"reason": ""}`, 422, ""},
+		{"DELETE /v1/holds/h1", "", 204, "release key:k-all h1"},
 		{"GET /v1/jobs", "", 200, "jobs"},
 		{"GET /v1/jobs/j1", "", 200, "job j1"},
 		{"POST /v1/keys", `{"name": "n", "scopes": ["read", "review"]}`, 201, "key [read review]"},
@@ -254,8 +267,39 @@ func TestVoiceByUpload(t *testing.T) {
 		}
 	}
 	f := &fake{}
-	if r := ask(t, http.MethodPost, serve(t, options(f))+"/v1/speakers/anna/voiceprints", "identity", "RIFF"); r.status != 422 || len(f.asked) > 0 {
-		t.Errorf("an enrolment without consent: %d %s, asked %q", r.status, r.body, f.asked)
+	if r := ask(t, http.MethodPost, serve(t, options(f))+"/v1/speakers/anna/voiceprints?existing=maybe", "identity", "RIFF"); r.status != 422 || len(f.asked) > 0 {
+		t.Errorf("an enrolment that may do anything: %d %s, asked %q", r.status, r.body, f.asked)
+	}
+}
+
+// TestBatch: the report leaves line by line, and what ends a batch stands in its last line once the first has left.
+func TestBatch(t *testing.T) {
+	post := func(f *fake, path, key string) reply {
+		t.Helper()
+		return ask(t, http.MethodPost, serve(t, options(f))+path, key, "tar", "Content-Type", "application/octet-stream")
+	}
+	f := &fake{}
+	r := post(f, "/v1/enrolments?existing=overwrite&consent_ref=c-7", "identity")
+	want := `{"speaker_id":"s1","action":"enrolled","net_speech_ms":0,"sources":0,"recordings":[]}` + "\n" +
+		`{"summary":{"speakers":1,"enrolled":1,"replaced":0,"skipped":0,"failed":0}}` + "\n"
+	if r.status != 200 || r.body != want || r.header.Get("Content-Type") != "application/x-ndjson" || !slices.Equal(f.asked, []string{"x batch key:k-identity overwrite c-7 3"}) {
+		t.Errorf("%d %v %s, asked %q", r.status, r.header, r.body, f.asked)
+	}
+	if r := post(&fake{after: ErrUnavailable}, "/v1/enrolments", "identity"); r.status != 200 || !strings.Contains(r.body, `"enrolled":1,"replaced":0,"skipped":0,"failed":0,"error":"`) {
+		t.Errorf("a batch that breaks off: %d %s", r.status, r.body)
+	}
+	if r := post(&fake{err: ErrInvalid}, "/v1/enrolments", "identity"); r.status != 422 {
+		t.Errorf("a batch that cannot be read: %d %s", r.status, r.body)
+	}
+	for _, path := range []string{"/v1/enrolments?existing=extend", "/v1/enrolments?exsiting=skip", "/v1/enrolments?consent_ref=" + strings.Repeat("x", 501)} {
+		f := &fake{}
+		if r := post(f, path, "identity"); r.status != 422 || len(f.asked) > 0 {
+			t.Errorf("%.60s: %d %s, asked %q", path, r.status, r.body, f.asked)
+		}
+	}
+	f = &fake{}
+	if r := post(f, "/v1/enrolments", "read"); r.status != 403 || len(f.asked) > 0 {
+		t.Errorf("without the scope: %d %s", r.status, r.body)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ type fake struct {
 	upload  Upload
 	audio   []byte
 	task    Task
+	after   error // of a batch, once its first speaker was told
 }
 
 func (f *fake) ask(tenant, what string) error {
@@ -148,8 +150,8 @@ func (f *fake) clip(c Clip) string {
 	b, _ := io.ReadAll(c.Audio)
 	return fmt.Sprintf("%q channel %d", b, c.Channel)
 }
-func (f *fake) Enrol(_ context.Context, t, by, id, ref string, c Clip) (Enrolled, error) {
-	return Enrolled{Speaker: Speaker{ID: id}}, f.ask(t, "enrol "+by+" "+id+" "+ref+" "+f.clip(c))
+func (f *fake) Enrol(_ context.Context, t, by, id string, e Enrolling, c Clip) (Enrolled, error) {
+	return Enrolled{Speaker: Speaker{ID: id}}, f.ask(t, "enrol "+by+" "+id+" "+e.ConsentRef+" "+f.clip(c))
 }
 func (f *fake) Verify(_ context.Context, t, by, id string, c Clip) (*interaction.Voice, error) {
 	return &interaction.Voice{Decision: interaction.Inconclusive, Assurance: interaction.AssuranceEvidenceOnly}, f.ask(t, "verify "+by+" "+id+" "+f.clip(c))
@@ -178,20 +180,63 @@ func (f *fake) WithdrawConsents(_ context.Context, t, _, speaker, purpose string
 func (f *fake) Watchlists(_ context.Context, t string) ([]Watchlist, error) {
 	return nil, f.ask(t, "watchlists")
 }
-func (f *fake) SaveWatchlist(_ context.Context, t string, w Watchlist) error {
-	return f.ask(t, "watchlist "+w.Name)
+func (f *fake) SaveWatchlist(_ context.Context, t, by string, w Watchlist) error {
+	return f.ask(t, "watchlist "+by+" "+w.Name)
 }
-func (f *fake) DeleteWatchlist(_ context.Context, t, name string) error {
-	return f.ask(t, "delete watchlist "+name)
+func (f *fake) DeleteWatchlist(_ context.Context, t, by, name string) error {
+	return f.ask(t, "delete watchlist "+by+" "+name)
 }
 func (f *fake) WatchlistEntries(_ context.Context, t, name string, _ Page) (List[WatchlistEntry], error) {
 	return List[WatchlistEntry]{}, f.ask(t, "entries "+name)
 }
-func (f *fake) AddToWatchlist(_ context.Context, t, name string, e WatchlistEntry) (WatchlistEntry, error) {
-	return e, f.ask(t, "entry "+name+" "+e.SpeakerID)
+func (f *fake) AddToWatchlist(_ context.Context, t, by, name string, e NewEntry) (WatchlistEntry, error) {
+	return WatchlistEntry{SpeakerID: e.SpeakerID}, f.ask(t, "entry "+by+" "+name+" "+e.SpeakerID)
 }
-func (f *fake) RemoveFromWatchlist(_ context.Context, t, name, speaker string) error {
-	return f.ask(t, "remove "+name+" "+speaker)
+func (f *fake) ApproveEntry(_ context.Context, t, by, approver, name, speaker string) error {
+	return f.ask(t, "approve entry "+by+" "+approver+" "+name+" "+speaker)
+}
+func (f *fake) RemoveFromWatchlist(_ context.Context, t, by, name, speaker string) error {
+	return f.ask(t, "remove "+by+" "+name+" "+speaker)
+}
+func (f *fake) EnrolBatch(_ context.Context, t, by string, o BatchOptions, body io.Reader, each func(BatchResult) error) (BatchSummary, error) {
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return BatchSummary{}, err
+	}
+	if err := f.ask(t, "batch "+by+" "+o.Existing+" "+o.Consent+" "+strconv.Itoa(len(b))); err != nil {
+		return BatchSummary{}, err
+	}
+	if err := each(BatchResult{SpeakerID: "s1", Action: "enrolled", Recordings: []BatchFile{}}); err != nil {
+		return BatchSummary{}, err
+	}
+	return BatchSummary{Speakers: 1, Enrolled: 1}, f.after
+}
+func (f *fake) Pending(_ context.Context, t string, _ Page) (List[Waiting], error) {
+	return List[Waiting]{}, f.ask(t, "pending")
+}
+func (f *fake) Approve(_ context.Context, t, by, print string) error {
+	return f.ask(t, "approve "+by+" "+print)
+}
+func (f *fake) Reject(_ context.Context, t, by, print string) error {
+	return f.ask(t, "reject "+by+" "+print)
+}
+func (f *fake) Attempts(_ context.Context, t, speaker string, _ Page) (List[Attempt], error) {
+	return List[Attempt]{}, f.ask(t, "attempts "+speaker)
+}
+func (f *fake) Lockout(_ context.Context, t, speaker string) (Lockout, error) {
+	return Lockout{SpeakerID: speaker}, f.ask(t, "lockout "+speaker)
+}
+func (f *fake) Unlock(_ context.Context, t, by, speaker string) error {
+	return f.ask(t, "unlock "+by+" "+speaker)
+}
+func (f *fake) Holds(_ context.Context, t, speaker string) ([]Hold, error) {
+	return nil, f.ask(t, "holds "+speaker)
+}
+func (f *fake) Hold(_ context.Context, t, by, speaker, reason string) (Hold, error) {
+	return Hold{SpeakerID: speaker, Reason: reason}, f.ask(t, "hold "+by+" "+speaker+" "+reason)
+}
+func (f *fake) Release(_ context.Context, t, by, hold string) error {
+	return f.ask(t, "release "+by+" "+hold)
 }
 func (f *fake) Add(_ context.Context, t string, u Upload, audio io.Reader) (Job, error) {
 	b, err := io.ReadAll(audio)
@@ -230,7 +275,7 @@ func (f *fake) Drop(_ context.Context, t, id string) error  { return f.ask(t, "d
 func options(f *fake) Options {
 	f.answers, f.running = map[string]*Answer{}, map[string]string{}
 	return Options{
-		Version: "1", Keys: f, Live: f, Interactions: f, Feedback: f, Uploads: f, Idempotency: f, Identity: Identity{f, f, f}, Admin: Admin{f, f, f},
+		Version: "1", Keys: f, Live: f, Interactions: f, Feedback: f, Uploads: f, Idempotency: f, Identity: Identity{f, f, f, f, f}, Admin: Admin{f, f, f},
 		Ready: func(context.Context) map[string]error { return map[string]error{"store": f.err} },
 	}
 }

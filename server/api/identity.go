@@ -15,7 +15,7 @@ type Voices interface {
 	Speakers(ctx context.Context, tenant string, p Page) (List[Speaker], error)
 	Speaker(ctx context.Context, tenant, id string) (Speaker, error)
 	// Enrol makes or extends a voiceprint. ErrForbidden, wrapped, without consent or after an opt-out.
-	Enrol(ctx context.Context, tenant, by, id, consentRef string, c Clip) (Enrolled, error)
+	Enrol(ctx context.Context, tenant, by, id string, e Enrolling, c Clip) (Enrolled, error)
 	// Verify answers whether the voice is the person's; every decision is an answer and no error.
 	Verify(ctx context.Context, tenant, by, id string, c Clip) (*interaction.Voice, error)
 	// Identify searches the gallery, or a watchlist where one is named.
@@ -36,19 +36,11 @@ type Consents interface {
 	WithdrawConsents(ctx context.Context, tenant, by, speaker, purpose string) (int, error)
 }
 
-// Watchlists keeps lists of persons whose voices are searched for.
-type Watchlists interface {
-	Watchlists(ctx context.Context, tenant string) ([]Watchlist, error)
-	SaveWatchlist(ctx context.Context, tenant string, w Watchlist) error
-	DeleteWatchlist(ctx context.Context, tenant, name string) error
-	WatchlistEntries(ctx context.Context, tenant, name string, p Page) (List[WatchlistEntry], error)
-	AddToWatchlist(ctx context.Context, tenant, name string, e WatchlistEntry) (WatchlistEntry, error)
-	RemoveFromWatchlist(ctx context.Context, tenant, name, speaker string) error
-}
-
 // Identity is the interfaces behind the paths of identity; one that is nil leaves its paths out.
 type Identity struct {
 	Voices     Voices
+	Decisions  Decisions
+	Batches    Batches
 	Consents   Consents
 	Watchlists Watchlists
 }
@@ -82,8 +74,20 @@ type Print struct {
 	CreatedAt   time.Time `json:"created_at"`
 }
 
+// Enrolling is what a client tells of an enrolment.
+type Enrolling struct {
+	ConsentRef     string `query:"consent_ref" maxLength:"500" doc:"The site's reference of the consent. One that the ledger does not hold is written into it with the voiceprint: the site vouches for it. Absent: the latest consent in force."`
+	ConsentText    string `query:"consent_text_version" maxLength:"200" doc:"Version of the text that the person agreed to, of a consent that is new to the ledger."`
+	ConsentChannel string `query:"consent_channel" enum:"call,web,paper" doc:"How a consent that is new to the ledger was given. A jurisdiction that asks for a release takes web and paper alone."`
+	Watchlist      string `query:"watchlist" maxLength:"200" doc:"Make the voiceprint for this list, in the place of a consent; the policy has to permit its search."`
+	DisplayName    string `query:"display_name" maxLength:"200"`
+	Jurisdiction   string `query:"jurisdiction" maxLength:"16" doc:"Whose law the voiceprint stands under, as DE or US-IL; absent: as known of the person."`
+	Existing       string `query:"existing" enum:"extend,skip,overwrite" default:"extend" doc:"What is done with a person who has a voiceprint of the model."`
+}
+
 // Enrolled is what an enrolment came to.
 type Enrolled struct {
+	Action      string   `json:"action" enum:"enrolled,extended,replaced,skipped"`
 	Speaker     Speaker  `json:"speaker"`
 	NetSpeechMs int64    `json:"net_speech_ms" doc:"Speech behind the voiceprint, earlier enrolments included."`
 	Reasons     []string `json:"reasons" doc:"What should be better."`
@@ -119,25 +123,6 @@ type Consent struct {
 	WithdrawnAt   *time.Time `json:"withdrawn_at,omitempty" readOnly:"true"`
 }
 
-// Watchlist is a list with what the law asks of one.
-type Watchlist struct {
-	Name          string `json:"name,omitempty" readOnly:"true"`
-	Purpose       string `json:"purpose" minLength:"1" maxLength:"500"`
-	LegalBasis    string `json:"legal_basis" minLength:"1" maxLength:"500"`
-	RetentionDays int    `json:"retention_days" minimum:"1" maximum:"36500"`
-	Approver      string `json:"approver" minLength:"1" maxLength:"200" doc:"Who may approve entries."`
-}
-
-// WatchlistEntry is one person on a list.
-type WatchlistEntry struct {
-	SpeakerID  string     `json:"speaker_id" minLength:"1" maxLength:"200"`
-	Reason     string     `json:"reason" minLength:"1" maxLength:"1000"`
-	AddedBy    string     `json:"added_by" minLength:"1" maxLength:"200"`
-	ApprovedBy string     `json:"approved_by,omitempty" maxLength:"200" doc:"Absent: waits for approval."`
-	AddedAt    *time.Time `json:"added_at,omitempty" readOnly:"true"`
-	ExpiresAt  *time.Time `json:"expires_at,omitempty" readOnly:"true"`
-}
-
 // maxClip bounds the audio of one enrolment or comparison: ten minutes of 48 kHz stereo.
 const maxClip = 128 << 20
 
@@ -152,6 +137,12 @@ func (c ClipInput) clip() Clip { return Clip{Audio: bytes.NewReader(c.RawBody), 
 func (a *API) identity() {
 	if v := a.opts.Identity.Voices; v != nil {
 		a.voices(v)
+	}
+	if d := a.opts.Identity.Decisions; d != nil {
+		a.decisions(d)
+	}
+	if b := a.opts.Identity.Batches; b != nil {
+		a.batches(b)
 	}
 	if c := a.opts.Identity.Consents; c != nil {
 		a.consents(c)
@@ -202,10 +193,10 @@ func (a *API) voices(v Voices) {
 		status: http.StatusCreated, maxBody: maxClip, timeout: 2 * time.Minute},
 		func(ctx context.Context, p Principal, in *struct {
 			SpeakerPath
-			Consent string `query:"consent_ref" required:"true" minLength:"1" maxLength:"500"`
+			Enrolling
 			ClipInput
 		}) (*body[Enrolled], error) {
-			return ok(v.Enrol(ctx, p.Tenant, p.by(), in.ID, in.Consent, in.clip()))
+			return ok(v.Enrol(ctx, p.Tenant, p.by(), in.ID, in.Enrolling, in.clip()))
 		})
 	add(a, op{method: http.MethodPost, path: "/v1/verify", scope: ScopeIdentity, id: "verify", summary: "Whether a voice is a person's", tag: "identity", maxBody: maxClip, timeout: 2 * time.Minute,
 		about: "Evidence beside other factors, never a sole one."},
@@ -258,49 +249,4 @@ func (a *API) consents(c Consents) {
 // Withdrawn says how many consents were withdrawn.
 type Withdrawn struct {
 	Withdrawn int `json:"withdrawn"`
-}
-
-func (a *API) watchlists(w Watchlists) {
-	type ListPath struct {
-		Name string `path:"name" minLength:"1" maxLength:"200"`
-	}
-	add(a, op{method: http.MethodGet, path: "/v1/watchlists", scope: ScopeIdentity, id: "list-watchlists", summary: "Watchlists", tag: "identity"},
-		func(ctx context.Context, p Principal, _ *struct{}) (*body[List[Watchlist]], error) {
-			list, err := w.Watchlists(ctx, p.Tenant)
-			return page(List[Watchlist]{Items: list}, err)
-		})
-	add(a, op{method: http.MethodPut, path: "/v1/watchlists/{name}", scope: ScopeIdentity, id: "save-watchlist", summary: "Make or change a watchlist", tag: "identity", status: http.StatusNoContent,
-		about: "A list needs a purpose, a legal basis, a retention and who approves entries."},
-		func(ctx context.Context, p Principal, in *struct {
-			ListPath
-			Body Watchlist
-		}) (*none, error) {
-			in.Body.Name = in.Name
-			return done(w.SaveWatchlist(ctx, p.Tenant, in.Body))
-		})
-	add(a, op{method: http.MethodDelete, path: "/v1/watchlists/{name}", scope: ScopeIdentity, id: "delete-watchlist", summary: "Delete a watchlist; the persons stay", tag: "identity", status: http.StatusNoContent},
-		func(ctx context.Context, p Principal, in *ListPath) (*none, error) {
-			return done(w.DeleteWatchlist(ctx, p.Tenant, in.Name))
-		})
-	add(a, op{method: http.MethodGet, path: "/v1/watchlists/{name}/entries", scope: ScopeIdentity, id: "list-watchlist-entries", summary: "Persons on a watchlist", tag: "identity"},
-		func(ctx context.Context, p Principal, in *struct {
-			ListPath
-			Page
-		}) (*body[List[WatchlistEntry]], error) {
-			return page(w.WatchlistEntries(ctx, p.Tenant, in.Name, in.Page))
-		})
-	add(a, op{method: http.MethodPost, path: "/v1/watchlists/{name}/entries", scope: ScopeIdentity, id: "add-watchlist-entry", summary: "Put a person on a watchlist", tag: "identity", status: http.StatusCreated},
-		func(ctx context.Context, p Principal, in *struct {
-			ListPath
-			Body WatchlistEntry
-		}) (*body[WatchlistEntry], error) {
-			return ok(w.AddToWatchlist(ctx, p.Tenant, in.Name, in.Body))
-		})
-	add(a, op{method: http.MethodDelete, path: "/v1/watchlists/{name}/entries/{speaker}", scope: ScopeIdentity, id: "remove-watchlist-entry", summary: "Take a person off a watchlist", tag: "identity", status: http.StatusNoContent},
-		func(ctx context.Context, p Principal, in *struct {
-			ListPath
-			Speaker string `path:"speaker" minLength:"1" maxLength:"200"`
-		}) (*none, error) {
-			return done(w.RemoveFromWatchlist(ctx, p.Tenant, in.Name, in.Speaker))
-		})
 }

@@ -154,7 +154,7 @@ func TestCallKnowsItsCustomer(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.enrol(t, "fred", "fraud", customer, rate)
-	if _, err := d.registry.AddToWatchlist(ctx, "analyst", "fraud", "fred", "case 1"); err != nil {
+	if _, err := d.registry.AddToWatchlist(ctx, "analyst", store.WatchlistEntry{Watchlist: "fraud", SpeakerID: "fred", Reason: "case 1", AddedBy: "analyst"}); err != nil {
 		t.Fatal(err)
 	}
 	p := policy.Permit{Verification: true, Watchlists: []string{"fraud"}}
@@ -163,7 +163,7 @@ func TestCallKnowsItsCustomer(t *testing.T) {
 	if own == nil || own.LLR == nil || own.Decision != interaction.Authenticated || len(own.Watchlist) != 0 {
 		t.Fatalf("the person's own print, with an entry that nobody approved: %+v", own)
 	}
-	if err := d.registry.ApproveEntry(ctx, "lead", "fraud", "fred"); err != nil {
+	if err := d.registry.ApproveEntry(ctx, "tester", "lead", "fraud", "fred"); err != nil {
 		t.Fatal(err)
 	}
 	d.known.Forget("default")

@@ -219,21 +219,16 @@ func (c *Console) auditLog(w http.ResponseWriter, r *http.Request, v *Visitor) e
 // decideEnrolment approves or rejects a voiceprint that waits.
 func (c *Console) decideEnrolment(w http.ResponseWriter, r *http.Request, v *Visitor) error {
 	ctx, t, id := r.Context(), c.tenant(v), r.PathValue("id")
-	action := "enrolment_approve"
 	var err error
 	switch r.PostFormValue("do") {
 	case "approve":
-		err = t.ApproveEnrolment(ctx, id)
+		err = t.ApproveEnrolment(ctx, v.User.Login, id)
 	case "reject":
-		action = "enrolment_reject"
-		err = t.RejectEnrolment(ctx, id)
+		err = t.RejectEnrolment(ctx, v.User.Login, id)
 	default:
 		err = invalidf("enrolment: %q, want approve or reject", r.PostFormValue("do"))
 	}
 	if err != nil {
-		return err
-	}
-	if err := c.note(ctx, v, action, id, nil); err != nil {
 		return err
 	}
 	return back(w, r, "/identity#pending")
@@ -241,12 +236,7 @@ func (c *Console) decideEnrolment(w http.ResponseWriter, r *http.Request, v *Vis
 
 // unlock forgets the failures of a claimed identity. It locks the voice factor alone, never the customer.
 func (c *Console) unlock(w http.ResponseWriter, r *http.Request, v *Visitor) error {
-	speaker := r.PostFormValue("speaker")
-	if err := c.tenant(v).Unlock(r.Context(), speaker); err != nil {
-		return err
-	}
-	// The log names a person by pseudonym, which the console cannot make: it names the act.
-	if err := c.note(r.Context(), v, "unlock", "", nil); err != nil {
+	if err := c.tenant(v).Unlock(r.Context(), v.User.Login, r.PostFormValue("speaker")); err != nil {
 		return err
 	}
 	return back(w, r, localPath(r.PostFormValue("next")))

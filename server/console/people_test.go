@@ -267,6 +267,9 @@ func TestSecurityAnalystChecksCallers(t *testing.T) {
 	if p, err := w.tenant.PendingVoiceprints(ctx, store.Page{}); err != nil || len(p.Items) != 0 {
 		t.Errorf("enrolments that wait: %v, %v, want none after the approval", p.Items, err)
 	}
+	if log, err := w.tenant.Audit(ctx, "", store.Page{}); err != nil || log.Items[0].Action != "approve" || log.Items[0].Actor != "sara" || len(log.Items[0].Subject) != 32 {
+		t.Errorf("the log's end %+v, %v, want the approval by sara under a pseudonym", log.Items[0], err)
+	}
 	b.open("/identity")
 	b.run(chromedp.Click(`form[action="/identity/unlock"] button`, chromedp.ByQuery))
 	b.until(`document.querySelector("main").textContent.includes("Nobody is locked")`)

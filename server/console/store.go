@@ -294,10 +294,11 @@ type TaskQuery struct {
 type Identity interface {
 	Attempts(ctx context.Context, speaker string, p Page) (List[Attempt], error)
 	Lockouts(ctx context.Context, p Page) (List[Lockout], error)
-	Unlock(ctx context.Context, speaker string) error
+	// Unlock, ApproveEnrolment and RejectEnrolment write the act into the audit log under the person's pseudonym; by is who decides.
+	Unlock(ctx context.Context, by, speaker string) error
 	Pending(ctx context.Context, p Page) (List[Enrolment], error)
-	ApproveEnrolment(ctx context.Context, id string) error
-	RejectEnrolment(ctx context.Context, id string) error
+	ApproveEnrolment(ctx context.Context, by, id string) error
+	RejectEnrolment(ctx context.Context, by, id string) error
 	Watchlists(ctx context.Context) ([]Watchlist, error)
 	WatchlistEntries(ctx context.Context, name string, p Page) (List[WatchlistEntry], error)
 	Consents(ctx context.Context, speaker string) ([]Consent, error)

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"github.com/timbre-voice/timbre/internal/testkit"
 	"github.com/timbre-voice/timbre/server/console"
 	"github.com/timbre-voice/timbre/server/console/backing"
+	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -72,7 +74,7 @@ func newWorld(tb testing.TB, change ...func(*console.Options)) *world {
 	w.tenant = w.store.Tenant("default")
 	must(tb, os.MkdirAll(filepath.Join(dir, "audio", "default"), 0o700))
 	must(tb, os.WriteFile(filepath.Join(dir, "audio", "default", "sample-call.wav"), testkit.Read(tb, testkit.Testdata(tb, "calls", "sample-call.wav")), 0o600))
-	o := console.Options{Store: backing.New(w.store, backing.Options{}), Loopback: true, Now: w.clock.now,
+	o := console.Options{Store: backing.New(w.store, backing.Options{Decide: newDecider(tb, w)}), Loopback: true, Now: w.clock.now,
 		Audio: backing.NewAudio(backing.AudioOptions{Dir: filepath.Join(dir, "audio")})}
 	for _, c := range change {
 		c(&o)
@@ -82,6 +84,35 @@ func newWorld(tb testing.TB, change ...func(*console.Options)) *world {
 	w.server = httptest.NewServer(h)
 	tb.Cleanup(w.server.Close)
 	return w
+}
+
+// decider is the registry of the world's tenants.
+type decider struct {
+	w    *world
+	keys *identity.KeyFile
+}
+
+func newDecider(tb testing.TB, w *world) decider {
+	tb.Helper()
+	keys, err := identity.CreateKeyFile(filepath.Join(tb.TempDir(), "keys.json"), "default")
+	must(tb, err)
+	return decider{w, keys}
+}
+
+func (d decider) of(tenant string) *identity.Registry {
+	return identity.NewRegistry(d.w.store.Tenant(tenant), d.keys, d.w.clock.now)
+}
+
+func (d decider) Approve(ctx context.Context, tenant, by, print string) error {
+	return d.of(tenant).Approve(ctx, by, print, identity.DefaultRules())
+}
+
+func (d decider) Reject(ctx context.Context, tenant, by, print string) error {
+	return d.of(tenant).Reject(ctx, by, print)
+}
+
+func (d decider) Unlock(ctx context.Context, tenant, by, speaker string) error {
+	return d.of(tenant).Unlock(ctx, by, speaker)
 }
 
 func must(tb testing.TB, err error) {

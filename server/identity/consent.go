@@ -34,6 +34,12 @@ func (r *Registry) WithdrawConsent(ctx context.Context, by, speaker, purpose str
 	return n, err
 }
 
+// ConsentInForce returns the person's latest consent to verification that is in force and, where release is set, a release; else why
+// there is none, in words. Nothing is logged.
+func (r *Registry) ConsentInForce(ctx context.Context, speaker string, release bool) (c *store.Consent, missing string, err error) {
+	return r.consent(ctx, speaker, "", release)
+}
+
 // consent returns the person's latest consent to verification that is in force and, where release is set, a release; else why there
 // is none, in words. ref narrows it to the consents of that reference.
 func (r *Registry) consent(ctx context.Context, speaker, ref string, release bool) (*store.Consent, string, error) {
@@ -41,26 +47,36 @@ func (r *Registry) consent(ctx context.Context, speaker, ref string, release boo
 	if err != nil {
 		return nil, "", err
 	}
-	why, now := "no consent to voice verification is in the ledger", r.now()
+	why := "no consent to voice verification is in the ledger"
 	for i := len(all) - 1; i >= 0; i-- {
 		c := &all[i]
 		switch {
 		case c.Purpose != PurposeVerify:
 		case ref != "" && c.Ref != ref:
 			why = "the ledger holds no consent of this reference"
-		case !c.WithdrawnAt.IsZero():
-			why = "the consent was withdrawn"
-		case !c.ExpiresAt.IsZero() && !c.ExpiresAt.After(now):
-			why = "the consent has expired"
-		case c.GivenAt.After(now):
-			why = "the consent is not in force yet"
-		case release && !Released(*c):
-			why = fmt.Sprintf("the consent was given by %q, want a release in writing (web, paper)", c.Channel)
 		default:
-			return c, "", nil
+			if why = r.unfit(c, release); why == "" {
+				return c, "", nil
+			}
 		}
 	}
 	return nil, why, nil
+}
+
+// unfit returns why a consent is not in force or, where release is set, no release, in words; else "".
+func (r *Registry) unfit(c *store.Consent, release bool) string {
+	now := r.now()
+	switch {
+	case !c.WithdrawnAt.IsZero():
+		return "the consent was withdrawn"
+	case !c.ExpiresAt.IsZero() && !c.ExpiresAt.After(now):
+		return "the consent has expired"
+	case c.GivenAt.After(now):
+		return "the consent is not in force yet"
+	case release && !Released(*c):
+		return fmt.Sprintf("the consent was given by %q, want a release in writing (web, paper)", c.Channel)
+	}
+	return ""
 }
 
 // OptOut keeps the wish of a person, enrolled or not, never to be known by voice, and deletes what is kept of the voice. The receipt

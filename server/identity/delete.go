@@ -36,7 +36,7 @@ var beyond = []string{
 	"backups and copies of the database made before: the rows are in them, but the prints cannot be opened, unless a copy of the key file from before the deletion is kept, too",
 	"records and alerts that were delivered to webhook receivers or exported before",
 	"recordings that the call platform keeps",
-	"interaction records of calls in which the person is named as the customer: they hold no print and are deleted one by one or by their retention",
+	"interaction records of calls in which the person is named as the customer: they hold no print and are deleted, with the audio where it was kept, one by one or by their retention",
 }
 
 // Signed returns the text that the signature is over: the JSON of the receipt without it.
@@ -141,6 +141,26 @@ func (r *Registry) Hold(ctx context.Context, by, speaker, reason string) (store.
 	return h, err
 }
 
+// Holds returns the legal holds on a person, released ones too, the earliest first.
+func (r *Registry) Holds(ctx context.Context, speaker string) ([]store.Hold, error) {
+	var out []store.Hold
+	for page := (store.Page{Limit: store.MaxLimit}); ; {
+		list, err := r.rows.Holds(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range list.Items {
+			if h.Kind == store.HoldSpeaker && h.Subject == speaker {
+				out = append(out, h)
+			}
+		}
+		if list.Next == "" {
+			return out, nil
+		}
+		page.After = list.Next
+	}
+}
+
 // Release ends a legal hold. Errors: store.ErrNotFound, store.ErrConflict where it was released before.
 func (r *Registry) Release(ctx context.Context, by, hold string) error {
 	if err := r.rows.ReleaseHold(ctx, hold, by); err != nil {
@@ -154,12 +174,15 @@ func (r *Registry) Release(ctx context.Context, by, hold string) error {
 type Swept struct {
 	Deleted int
 	Held    int // due, and under a legal hold
+	Pending int // prints that nobody approved in time
 }
 
-// Sweep deletes the persons whose time is over: unused for as many months as months says for the person's jurisdiction, or without
-// a consent that is in force and on no watchlist whose entry still is.
-func (r *Registry) Sweep(ctx context.Context, by string, months func(jurisdiction string) int) (Swept, error) {
-	var n Swept
+// Sweep deletes the persons whose time is over: unused for as many months as the rules of the person's jurisdiction say, or without
+// a consent that is in force and on no watchlist whose entry still is; and the prints that waited too long for approval.
+func (r *Registry) Sweep(ctx context.Context, by string, rules func(jurisdiction string) Rules) (n Swept, err error) {
+	if n.Pending, err = r.expirePending(ctx, by, rules); err != nil {
+		return n, err
+	}
 	now := r.now()
 	for page := (store.Page{Limit: 200}); ; {
 		list, err := r.rows.SpeakersUnused(ctx, now, page)
@@ -167,7 +190,11 @@ func (r *Registry) Sweep(ctx context.Context, by string, months func(jurisdictio
 			return n, err
 		}
 		for _, s := range list.Items {
-			cause, err := r.due(ctx, s, months(s.Jurisdiction))
+			where, err := r.Jurisdiction(ctx, s.ID)
+			if err != nil {
+				return n, err
+			}
+			cause, err := r.due(ctx, s, rules(where).PrintUnusedMonths)
 			if err != nil {
 				return n, err
 			}

@@ -44,6 +44,7 @@ type Prints interface {
 	ApproveVoiceprint(ctx context.Context, id string) error
 	Voiceprint(ctx context.Context, id string) (store.Voiceprint, error)
 	VoiceprintsOf(ctx context.Context, speaker string) ([]store.Voiceprint, error)
+	PendingVoiceprints(ctx context.Context, p store.Page) (store.List[store.Voiceprint], error)
 	DeleteVoiceprint(ctx context.Context, id string) error
 	Gallery(ctx context.Context, model, version, watchlist string, p store.Page) (store.List[store.Voiceprint], error)
 }
@@ -69,6 +70,7 @@ type Attempts interface {
 type Lists interface {
 	Watchlist(ctx context.Context, name string) (store.Watchlist, error)
 	SaveWatchlist(ctx context.Context, v store.Watchlist) error
+	DeleteWatchlist(ctx context.Context, name string) error
 	AddToWatchlist(ctx context.Context, v store.WatchlistEntry) (store.WatchlistEntry, error)
 	ApproveWatchlistEntry(ctx context.Context, watchlist, speaker, by string) error
 	WatchlistEntriesOf(ctx context.Context, speaker string) ([]store.WatchlistEntry, error)
@@ -78,8 +80,10 @@ type Lists interface {
 // Log is the audit log and the legal holds.
 type Log interface {
 	AppendAudit(ctx context.Context, e store.AuditEntry) (store.AuditEntry, error)
+	Audit(ctx context.Context, subject string, p store.Page) (store.List[store.AuditEntry], error)
 	PlaceHold(ctx context.Context, v store.Hold) (store.Hold, error)
 	ReleaseHold(ctx context.Context, id, by string) error
+	Holds(ctx context.Context, p store.Page) (store.List[store.Hold], error)
 }
 
 // Rows is what a registry keeps its rows in; *store.Tenant is one.
@@ -138,6 +142,45 @@ func (r *Registry) log(ctx context.Context, by, action, speaker string, detail m
 func (r *Registry) refuse(ctx context.Context, by, action, speaker string, kind error, why string) error {
 	_, err := r.log(ctx, by, action+"_refused", speaker, map[string]string{"reason": why})
 	return errors.Join(fmt.Errorf("%w: speaker %q: %s", kind, speaker, why), err)
+}
+
+// Refuse writes into the log that the policy does not permit an action on a person, or on a thing where speaker is empty, and returns
+// ErrNotPermitted with the reason.
+func (r *Registry) Refuse(ctx context.Context, by, action, speaker, why string) error {
+	if speaker != "" {
+		return r.refuse(ctx, by, action, speaker, ErrNotPermitted, why)
+	}
+	_, err := r.log(ctx, by, action+"_refused", "", map[string]string{"reason": why})
+	return errors.Join(fmt.Errorf("%w: %s", ErrNotPermitted, why), err)
+}
+
+// Voiceprint describes a print, which stays sealed. Errors: store.ErrNotFound.
+func (r *Registry) Voiceprint(ctx context.Context, id string) (store.Voiceprint, error) {
+	return r.rows.Voiceprint(ctx, id)
+}
+
+// Watchlist returns a list. Errors: store.ErrNotFound.
+func (r *Registry) Watchlist(ctx context.Context, name string) (store.Watchlist, error) {
+	return r.rows.Watchlist(ctx, name)
+}
+
+// Jurisdiction returns where a person's print stands under the law: what the person's row says, else the latest consent; "" where
+// neither tells.
+func (r *Registry) Jurisdiction(ctx context.Context, speaker string) (string, error) {
+	s, err := r.rows.Speaker(ctx, speaker)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return "", err
+	}
+	if s.Jurisdiction != "" {
+		return s.Jurisdiction, nil
+	}
+	given, err := r.rows.Consents(ctx, speaker)
+	for i := len(given) - 1; i >= 0; i-- {
+		if j := given[i].Jurisdiction; j != "" {
+			return j, err
+		}
+	}
+	return "", err
 }
 
 // OptedOut reports whether a person asked never to be known by voice, whoever that is.

@@ -33,14 +33,17 @@ func TestLegalHoldRefusesDeletionWithTheReason(t *testing.T) {
 			t.Errorf("audit %v", a)
 		}
 		d.clock.advance(5 * 366 * 24 * time.Hour)
-		if s, err := d.Sweep(ctx, "server", func(string) int { return UnusedMonths }); err != nil || s != (Swept{Held: 1}) {
+		if s, err := d.Sweep(ctx, "server", anywhere); err != nil || s != (Swept{Held: 1}) {
 			t.Errorf("%+v, %v, want one held", s, err)
 		}
 		if err := d.Release(ctx, "counsel", h.ID); err != nil {
 			t.Fatal(err)
 		}
-		if s, err := d.Sweep(ctx, "server", func(string) int { return UnusedMonths }); err != nil || s != (Swept{Deleted: 1}) {
+		if s, err := d.Sweep(ctx, "server", anywhere); err != nil || s != (Swept{Deleted: 1}) {
 			t.Errorf("%+v, %v, want one deleted", s, err)
+		}
+		if left, err := d.Holds(ctx, "anna"); err != nil || len(left) > 0 {
+			t.Errorf("holds that name her are left: %+v, %v", left, err)
 		}
 	})
 }
@@ -58,14 +61,15 @@ func TestSweepKeepsTheClockOfEachJurisdiction(t *testing.T) {
 		if _, err := d.WithdrawConsent(ctx, "tester", "gone", ""); err != nil {
 			t.Fatal(err)
 		}
-		months := func(j string) int {
+		rules := func(j string) Rules {
+			r := DefaultRules()
 			if j == "US-TX" {
-				return 12
+				r.PrintUnusedMonths = 12
 			}
-			return UnusedMonths
+			return r
 		}
 		d.clock.advance(366 * 24 * time.Hour)
-		if s, err := d.Sweep(ctx, "server", months); err != nil || s != (Swept{Deleted: 2}) {
+		if s, err := d.Sweep(ctx, "server", rules); err != nil || s != (Swept{Deleted: 2}) {
 			t.Errorf("%+v, %v, want the Texan and the one who withdrew deleted", s, err)
 		}
 		if _, err := d.rows.Speaker(ctx, "other"); err != nil {

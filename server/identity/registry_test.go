@@ -74,6 +74,9 @@ func onBoth(t *testing.T, test func(t *testing.T, d *desk)) {
 
 var tdnn = Model{Name: "speaker-tdnn-v1", Version: "1.0.0", SHA256: strings.Repeat("ab", 32)}
 
+// anywhere is the rules of every jurisdiction.
+func anywhere(string) Rules { return DefaultRules() }
+
 func (d *desk) consented(t *testing.T, speaker, channel string) {
 	t.Helper()
 	if _, err := d.GiveConsent(t.Context(), "tester", store.Consent{SpeakerID: speaker, Ref: "crm-" + speaker, Purpose: PurposeVerify, TextVersion: "3", Channel: channel}); err != nil {
@@ -382,7 +385,7 @@ func TestWatchlistEntryNeedsItsApprover(t *testing.T) {
 		if _, err := d.Enrol(ctx, "analyst", e, DefaultRules()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.AddToWatchlist(ctx, "analyst", "fraud", "carl", "three cases"); err != nil {
+		if _, err := d.AddToWatchlist(ctx, "tester", store.WatchlistEntry{Watchlist: "fraud", SpeakerID: "carl", Reason: "three cases", AddedBy: "analyst"}); err != nil {
 			t.Fatal(err)
 		}
 		found := func() (n int) {
@@ -403,14 +406,14 @@ func TestWatchlistEntryNeedsItsApprover(t *testing.T) {
 			t.Errorf("%d searched before approval", n)
 		}
 		for _, by := range []string{"analyst", "somebody"} {
-			if err := d.ApproveEntry(ctx, by, "fraud", "carl"); !errors.Is(err, ErrNotPermitted) {
+			if err := d.ApproveEntry(ctx, "tester", by, "fraud", "carl"); !errors.Is(err, ErrNotPermitted) {
 				t.Errorf("approved by %s: %v", by, err)
 			}
 		}
-		if err := d.ApproveEntry(ctx, "lead", "fraud", "nobody"); !errors.Is(err, store.ErrNotFound) {
+		if err := d.ApproveEntry(ctx, "tester", "lead", "fraud", "nobody"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("an entry that is not there: %v", err)
 		}
-		if err := d.ApproveEntry(ctx, "lead", "fraud", "carl"); err != nil {
+		if err := d.ApproveEntry(ctx, "tester", "lead", "fraud", "carl"); err != nil {
 			t.Fatal(err)
 		}
 		if n := found(); n != 1 {
@@ -430,10 +433,10 @@ func TestWatchlistEntryNeedsItsApprover(t *testing.T) {
 		if _, err := d.Enrol(ctx, "analyst", e, DefaultRules()); !errors.Is(err, ErrOptedOut) {
 			t.Errorf("an opted-out person for a watchlist: %v", err)
 		}
-		if _, err := d.AddToWatchlist(ctx, "analyst", "fraud", "otto", "x"); !errors.Is(err, ErrOptedOut) {
+		if _, err := d.AddToWatchlist(ctx, "tester", store.WatchlistEntry{Watchlist: "fraud", SpeakerID: "otto", Reason: "x", AddedBy: "analyst"}); !errors.Is(err, ErrOptedOut) {
 			t.Errorf("an opted-out person on a watchlist: %v", err)
 		}
-		if s, err := d.Sweep(ctx, "server", func(string) int { return UnusedMonths }); err != nil || s.Deleted != 1 {
+		if s, err := d.Sweep(ctx, "server", anywhere); err != nil || s.Deleted != 1 {
 			t.Errorf("%+v, %v, want carl deleted, whose entry expired", s, err)
 		}
 	})

@@ -33,11 +33,13 @@ func (r *Resolved) Lines() []Line {
 	add("computed", "verification", p.Verification, "%s", either(p.Verification, "the customer's voice is compared with the print of the person whom the caller claims to be", "the customer's voice is compared with no claimed person's print"))
 	add("computed", "release_required", p.ReleaseRequired, "%s", either(p.ReleaseRequired, "nobody is embedded whose release is not in the consent ledger", "a print needs a consent; comparing a voice needs none of the caller beyond it"))
 	add("computed", "passive_enrolment", r.PassiveEnrolment, "%s", either(r.PassiveEnrolment, "prints may be made of calls of persons who consented; each waits for a person's approval", "no print is made of a call by itself"))
+	add("computed", "second_person", r.SecondPerson, "%s", either(r.SecondPerson, "a print that waits is approved by another than who asked for it", "who asked for a print that waits may approve it"))
 	add("computed", "attempts", map[string]any{"failures": r.Attempts.Failures, "delay_s": r.Attempts.Delay.Seconds(), "lock_after": r.Attempts.LockAfter},
 		"after %d failures in a row the voice factor waits %s, doubled each time; after %d it is locked. The customer is never locked out by it", r.Attempts.Failures, r.Attempts.Delay, r.Attempts.LockAfter)
 	add("kept", "print_unused_months", r.PrintUnusedMonths, "a voiceprint expires %d months after it was last compared with", r.PrintUnusedMonths)
+	add("kept", "pending_days", r.PendingDays, "a print that nobody approves is removed after %d days", r.PendingDays)
 	add("kept", "keep_digits", p.KeepDigits, "%s", either(p.KeepDigits, "keys that the caller pressed are written in clear", "keys that the caller pressed are masked"))
-	add("kept", "keep_audio", p.KeepAudio, "%s", either(p.KeepAudio, "the audio of a recording that is handed in is kept; that of a live call never is", "no audio is kept"))
+	add("kept", "keep_audio", p.KeepAudio, "%s", either(p.KeepAudio, "the audio is kept beside the record, that of a live call and of a recording that is handed in, and deleted with it", "no audio is kept"))
 	if p.RetentionDays > 0 {
 		add("kept", "retention_days", p.RetentionDays, "the record is deleted after %d days", p.RetentionDays)
 	} else {
@@ -52,7 +54,7 @@ func (r *Resolved) Lines() []Line {
 			SearchIdentification: "a voice is searched for among every enrolled person",
 			SearchDuplicates:     "the audio of an enrolment is searched for among every enrolled person",
 		}[s.Kind]
-		add("searched", "searches", s, "%s: purpose %s; legal basis %s; kept %d days; entries approved by %s. A hit is a lead for a person, never a refusal", what, s.Purpose, s.LegalBasis, s.RetentionDays, s.Approver)
+		add("searched", "searches", s, "%s: purpose %s; legal basis %s; entries kept %d days and approved by %s. A hit is a lead for a person, never a refusal, and stays with its record", what, s.Purpose, s.LegalBasis, s.RetentionDays, s.Approver)
 	}
 	add("shown", "shadow", p.Shadow, "%s", either(p.Shadow, "results of voice are kept for calibration and shown to nobody on the call", "results of voice are shown on the call as evidence beside other factors"))
 	return out

@@ -125,6 +125,8 @@ func TestRefused(t *testing.T) {
 		{"search_without_retention", without("retention_days"), "retention_days: 0"},
 		{"search_without_approver", without("approver"), "approver: empty"},
 		{"watchlist_without_list", without("list"), "want a list for a watchlist"},
+		{"counting_per_voice", "policy: {searches: [{kind: counting}]}", "searches[0]: kind counting: calls are not counted per voice: it would take a print of every caller"},
+		{"pending_for_ever", "policy: {pending_days: 0}", "pending_days: 0, want 1 to 365"},
 		{"duplicates_with_a_list", "policy: {searches: [{" + strings.Replace(search, "watchlist", "duplicates", 1) + "}]}", "want a list for a watchlist and for nothing else"},
 		{"search_of_no_kind", "policy: {searches: [{" + strings.Replace(search, "watchlist", "everybody", 1) + "}]}", `kind "everybody"`},
 		{"the_same_search_twice", "policy: {searches: [{" + search + "}, {" + search + "}]}", "stands twice"},

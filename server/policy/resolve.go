@@ -23,9 +23,17 @@ type Resolved struct {
 	Permit            policy.Permit
 	Searches          []Search
 	PassiveEnrolment  bool // voiceprints may be made of calls; they wait for a person's approval
+	SecondPerson      bool // who asked for a print does not approve it
 	Attempts          identity.Limits
 	PrintUnusedMonths int
+	PendingDays       int               // after which a print that waits for approval is removed
 	Source            map[string]string // by key of Terms: default, the policy's name, an override's, or a law
+}
+
+// Rules returns what r says of the registry's work.
+func (r *Resolved) Rules() identity.Rules {
+	return identity.Rules{Attempts: r.Attempts, ReleaseRequired: r.Permit.ReleaseRequired, PassiveEnrolment: r.PassiveEnrolment, SecondPerson: r.SecondPerson,
+		PrintUnusedMonths: r.PrintUnusedMonths, PendingDays: r.PendingDays}
 }
 
 // Search returns the search that is permitted, and whether it is.
@@ -89,7 +97,8 @@ func (c *Config) lay(overrides []Override, jurisdiction string) (Resolved, error
 			NoticeRequired: *t.NoticeRequired, Verification: *t.Verification, ReleaseRequired: *t.ReleaseRequired, Shadow: *t.Shadow,
 			KeepDigits: *t.KeepDigits, KeepAudio: *t.KeepAudio, RetentionDays: *t.RetentionDays,
 		},
-		Searches: slices.Clone(*t.Searches), PassiveEnrolment: *t.PassiveEnrolment, Attempts: *t.Attempts, PrintUnusedMonths: *t.PrintUnusedMonths, Source: source,
+		Searches: slices.Clone(*t.Searches), PassiveEnrolment: *t.PassiveEnrolment, SecondPerson: *t.SecondPerson, Attempts: *t.Attempts, PrintUnusedMonths: *t.PrintUnusedMonths,
+		PendingDays: *t.PendingDays, Source: source,
 	}
 	for _, s := range r.Searches {
 		switch s.Kind {

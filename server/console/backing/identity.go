@@ -3,6 +3,7 @@ package backing
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/timbre-voice/timbre/server/console"
 	"github.com/timbre-voice/timbre/server/store"
@@ -18,10 +19,6 @@ func (t *tenant) Lockouts(ctx context.Context, p console.Page) (console.List[con
 	return listOf(l, err, func(v store.Lockout) console.Lockout { return console.Lockout(v) })
 }
 
-func (t *tenant) Unlock(ctx context.Context, speaker string) error {
-	return fault(t.t.Unlock(ctx, speaker))
-}
-
 func (t *tenant) Pending(ctx context.Context, p console.Page) (console.List[console.Enrolment], error) {
 	l, err := t.t.PendingVoiceprints(ctx, pageOf(p))
 	return listOf(l, err, func(v store.Voiceprint) console.Enrolment {
@@ -30,30 +27,28 @@ func (t *tenant) Pending(ctx context.Context, p console.Page) (console.List[cons
 	})
 }
 
-func (t *tenant) ApproveEnrolment(ctx context.Context, id string) error {
-	if err := t.mustWait(ctx, id); err != nil {
-		return err
+// errNoRegistry reports a console that was given no registry.
+var errNoRegistry = fmt.Errorf("%w: there is no registry of persons here", console.ErrConflict)
+
+func (t *tenant) Unlock(ctx context.Context, by, speaker string) error {
+	if t.opts.Decide == nil {
+		return errNoRegistry
 	}
-	return fault(t.t.ApproveVoiceprint(ctx, id))
+	return t.opts.Decide.Unlock(ctx, t.t.ID(), by, speaker)
 }
 
-func (t *tenant) RejectEnrolment(ctx context.Context, id string) error {
-	if err := t.mustWait(ctx, id); err != nil {
-		return err
+func (t *tenant) ApproveEnrolment(ctx context.Context, by, id string) error {
+	if t.opts.Decide == nil {
+		return errNoRegistry
 	}
-	return fault(t.t.DeleteVoiceprint(ctx, id))
+	return t.opts.Decide.Approve(ctx, t.t.ID(), by, id)
 }
 
-// mustWait returns an error unless a print waits for approval: one in use is neither approved again nor rejected.
-func (t *tenant) mustWait(ctx context.Context, id string) error {
-	v, err := t.t.Voiceprint(ctx, id)
-	if err != nil {
-		return fault(err)
+func (t *tenant) RejectEnrolment(ctx context.Context, by, id string) error {
+	if t.opts.Decide == nil {
+		return errNoRegistry
 	}
-	if v.State != store.EnrolmentPending {
-		return console.ErrConflict
-	}
-	return nil
+	return t.opts.Decide.Reject(ctx, t.t.ID(), by, id)
 }
 
 func (t *tenant) Watchlists(ctx context.Context) ([]console.Watchlist, error) {

@@ -17,6 +17,15 @@ import (
 type Options struct {
 	// NewKey makes an API key and returns its text; nil: the console makes none.
 	NewKey func(ctx context.Context, tenant, name string, scopes []string) (secret string, err error)
+	// Decide is the registry of persons known by voice; nil: the console decides nothing about them.
+	Decide Decider
+}
+
+// Decider decides about persons known by voice, and writes it into the audit log. Its errors are those of package console.
+type Decider interface {
+	Approve(ctx context.Context, tenant, by, print string) error
+	Reject(ctx context.Context, tenant, by, print string) error
+	Unlock(ctx context.Context, tenant, by, speaker string) error
 }
 
 // Store is the store as the console sees it. Safe for concurrent use.

@@ -1,0 +1,15 @@
+// Package people enrols persons, compares voices with their prints and searches for them: the one way by which the command line, the
+// REST interface and a call that has ended come to it. Who may be known by voice is asked of the registry of package identity, what may
+// be done of the policy, before anything is listened to; each step and each refusal is in the audit log.
+//
+//	desk := &people.Desk{Registry: registry, Known: known, Policy: config, Extractor: pool.Get}
+//	made, err := desk.Enrol(ctx, by, people.Request{Speaker: "anna", ConsentRef: "crm-77"}, hear)   // refused before hear is called
+//	v, err := desk.Verify(ctx, by, "anna", voiceprint.DefaultPolicy(), listen)                      // an answer, and an attempt counted
+//	f, err := desk.Identify(ctx, by, "fraud", voiceprint.DefaultIdentify(), listen)
+//
+// # Terms
+//
+//   - review: why a person has to look at a print before it is in force; a hit of a search is a lead, and no refusal
+//   - passive: of an enrolment that was made of a call, not in the person's presence; it always waits for approval
+//   - existing: what an enrolment does with a person who has a print
+package people
