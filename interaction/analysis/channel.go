@@ -182,7 +182,7 @@ func (c *channel) addSegment(v timeline.Interval) {
 	}}
 	c.power += s.power * float64(v.Len())
 	c.loudness.Write(x)
-	s.record.Prosody, s.syllables, s.absent = c.prosody.measure(x)
+	s.record.Prosody, s.syllables, s.absent = c.prosody.measure(x, c.pitchOf(v, x))
 	for i := range s.absent {
 		channel := c.index
 		s.absent[i].Channel, s.absent[i].Segment = &channel, id
@@ -191,7 +191,7 @@ func (c *channel) addSegment(v timeline.Interval) {
 	c.segments = append(c.segments, s)
 	live, prosody := s.record, *s.record.Prosody
 	live.Prosody, live.SNRdB = &prosody, c.snr(s.power)
-	live.Emotion = c.readEmotion(v, x, live.SNRdB)
+	live.Emotion = c.readEmotion(v, live.SNRdB)
 	live.ParticipantID = c.session.participantID(c, c.session.keptLegs(), live.StartMs)
 	c.emit(Event{Kind: EventSegment, Channel: c.index, AtMs: live.EndMs, Segment: &live})
 	c.follow(&live)

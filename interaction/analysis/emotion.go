@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/timbre-voice/timbre/engine"
 	"github.com/timbre-voice/timbre/engine/timeline"
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/policy"
@@ -117,12 +118,12 @@ func (c *channel) tellProvisional() {
 	c.emit(Event{Kind: EventProvisional, Channel: c.index, AtMs: live.EndMs, Segment: &live})
 }
 
-// readEmotion ends the reading of the segment that was just added, v with samples x, and returns its first score, nil where there
-// is none yet.
-func (c *channel) readEmotion(v timeline.Interval, x []float32, snr *float64) *interaction.Emotion {
+// pitchOf returns the pitch track of the segment v with samples x, and ends its reading for emotion, where that is allowed: the
+// reader has followed the pitch already.
+func (c *channel) pitchOf(v timeline.Interval, x []float32) []engine.PitchFrame {
 	l := c.emotion
 	if l == nil {
-		return nil
+		return c.prosody.follow(x)
 	}
 	fed := l.fed
 	l.fed = -1
@@ -132,6 +133,15 @@ func (c *channel) readEmotion(v timeline.Interval, x []float32, snr *float64) *i
 	}
 	l.reader.Write(x[fed-v.Start:])
 	l.reader.Flush()
+	return l.reader.Pitch()
+}
+
+// readEmotion scores the segment that was just added, v, which the reader holds; nil where there is no score yet.
+func (c *channel) readEmotion(v timeline.Interval, snr *float64) *interaction.Emotion {
+	l := c.emotion
+	if l == nil {
+		return nil
+	}
 	h := heard{seconds: float64(v.Len()) / Rate}
 	l.measure(&h, v)
 	l.heard = append(l.heard, h)
