@@ -168,7 +168,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	s.people = known
 	if d.Voice.Model != nil {
 		id := d.Voice.Model.ID()
-		known.known = caller.New(caller.Options{Model: d.Voice.Model, Speech: d.Voice.Speech, Now: d.Now, Name: interaction.Model{
+		known.known = caller.New(caller.Options{Model: d.Voice.Model, Now: d.Now, Name: interaction.Model{
 			Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: d.Voice.LicenceClass,
 		}})
 	}

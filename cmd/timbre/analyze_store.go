@@ -33,7 +33,7 @@ func openArchive(ctx context.Context, f databaseFlags) (*archive, error) {
 	return &archive{
 		prints:   p,
 		registry: identity.NewRegistry(p.rows, p.keys, time.Now),
-		known: caller.New(caller.Options{Model: v.model, Speech: v.detector, Now: time.Now, Name: interaction.Model{
+		known: caller.New(caller.Options{Model: v.model, Now: time.Now, Name: interaction.Model{
 			Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: v.manifest.LicenceClass,
 		}}),
 	}, nil

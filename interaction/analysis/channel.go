@@ -8,6 +8,7 @@ import (
 	"github.com/timbre-voice/timbre/engine/timeline"
 	"github.com/timbre-voice/timbre/engine/vad"
 	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/voiceprint"
 )
 
 const (
@@ -39,6 +40,7 @@ type channel struct {
 	scratch  []float32
 	history  history
 	open     int64 // start of the segment that is being spoken, -1 outside
+	steps    int64 // that the detector has scored
 	levels   levels
 	clipping clipping
 
@@ -100,9 +102,8 @@ func newChannel(s *Session, index int, who Channel) (*channel, error) {
 func (c *channel) write(x []float32) {
 	c.received += int64(len(x))
 	c.clipping.add(x)
-	c.session.hearVoice(c, x)
 	c.scratch = c.resampler.Write(c.scratch[:0], x)
-	c.advance(c.scratch)
+	c.advance(c.scratch, x)
 }
 
 // skip stands silence in for n samples that are not there and records the gap.
@@ -133,15 +134,20 @@ func (c *channel) heardMs() int64 { return c.received * 1000 / int64(c.rate) }
 // flush ends the channel.
 func (c *channel) flush() {
 	c.scratch = c.resampler.Flush(c.scratch[:0])
-	c.advance(c.scratch)
+	c.advance(c.scratch, nil)
 	c.detector.Flush(c.hear)
+	c.session.flushVoice(c, voiceprint.Piece{At: c.history.end(), Scores: c.detector.Scores(), Step: c.steps})
 }
 
-// advance takes the next samples at Rate.
-func (c *channel) advance(x []float32) {
+// advance takes the next samples at Rate, and raw, of which they are made.
+func (c *channel) advance(x, raw []float32) {
+	at := c.history.end()
 	c.history.add(x)
 	c.levels.add(x)
 	c.detector.Write(x, c.hear)
+	scores := c.detector.Scores()
+	c.session.hearVoice(c, voiceprint.Piece{Raw: raw, Samples: x, At: at, Scores: scores, Step: c.steps})
+	c.steps += int64(len(scores))
 	c.followSpeech()
 	from := c.history.end() - lookback
 	if c.open >= 0 {

@@ -21,9 +21,10 @@ type Voice interface {
 	Claim(ctx context.Context, speaker string) (Claimed, error)
 	// OptedOut reports whether a person asked never to be known by voice.
 	OptedOut(ctx context.Context, speaker string) (bool, error)
-	// Listen returns what takes in the customer's speech, at rate samples per second, and what embeds it. It is the only way by
-	// which a session comes to a speaker model.
-	Listen(rate int) (*voiceprint.Collector, *voiceprint.Extractor, error)
+	// Listen returns what takes in the customer's speech and embeds it. The audio came in at rate samples per second, and the scores
+	// of the speech come delay samples at voiceprint.Rate after their step. It is the only way by which a session comes to a speaker
+	// model.
+	Listen(rate int, delay int64) (*voiceprint.Listener, error)
 	// Model names the speaker model, for the record.
 	Model() interaction.Model
 	// Gallery returns the prints of a watchlist, or of everybody where list is empty, and whose each entry is.
@@ -76,19 +77,18 @@ type claim struct {
 
 // voiceLane is what a session knows of the customer's voice. Touched by the owner goroutine, or who ends the session after it.
 type voiceLane struct {
-	voice     Voice
-	live      voiceprint.LiveOptions
-	claim     *claim // the latest; nil: nobody claimed anything
-	optedOut  bool   // the customer, whoever the caller claims to be
-	collector *voiceprint.Collector
-	extractor *voiceprint.Extractor
-	channel   int // that is listened to, once there is a collector
-	cannot    string
-	since     int           // samples since the last look
-	nextAt    time.Duration // net speech at which to search again
-	hits      map[string]interaction.Candidate
-	outcomes  []VoiceOutcome // of claims that another took the place of
-	ended     *interaction.Voice
+	voice    Voice
+	live     voiceprint.LiveOptions
+	claim    *claim // the latest; nil: nobody claimed anything
+	optedOut bool   // the customer, whoever the caller claims to be
+	listener *voiceprint.Listener
+	channel  int // that is listened to, once there is a listener
+	cannot   string
+	since    int           // samples since the last look
+	nextAt   time.Duration // net speech at which to search again
+	hits     map[string]interaction.Candidate
+	outcomes []VoiceOutcome // of claims that another took the place of
+	ended    *interaction.Voice
 }
 
 // lookUp asks, in the goroutine of Bind, what is known of whom b names.
@@ -148,33 +148,33 @@ func (s *Session) voiceCode(c *channel) interaction.Code {
 	return s.opts.Permit.Voice(call)
 }
 
-// hearVoice takes the next samples of a channel, as they came.
-func (s *Session) hearVoice(c *channel, x []float32) {
+// hearVoice takes the next piece of a channel.
+func (s *Session) hearVoice(c *channel, p voiceprint.Piece) {
 	l := &s.voice
 	if l.voice == nil || c.who.Role != interaction.RoleCustomer || l.cannot != "" {
 		return
 	}
 	if s.voiceCode(c) != "" {
-		l.collector = nil // it was permitted before, and what was kept is forgotten
+		l.listener = nil // it was permitted before, and what was kept is forgotten
 		return
 	}
 	if !s.hasUse() {
 		return
 	}
-	if l.collector == nil || l.channel != c.index {
+	if l.listener == nil || l.channel != c.index {
 		var err error
-		if l.collector, l.extractor, err = l.voice.Listen(s.opts.Rate); err != nil {
-			l.collector, l.cannot = nil, err.Error()
+		if l.listener, err = l.voice.Listen(s.opts.Rate, c.detector.DelaySamples()); err != nil {
+			l.listener, l.cannot = nil, err.Error()
 			return
 		}
 		l.channel = c.index
 	}
-	if err := l.collector.Write(x); err != nil {
-		l.collector, l.cannot = nil, err.Error()
+	if err := l.listener.Write(p); err != nil {
+		l.listener, l.cannot = nil, err.Error()
 		return
 	}
-	l.since += len(x)
-	if time.Duration(l.since)*time.Second/time.Duration(s.opts.Rate) >= voiceLook {
+	l.since += len(p.Samples)
+	if time.Duration(l.since)*time.Second/Rate >= voiceLook {
 		l.since = 0
 		s.look(c)
 	}
@@ -189,11 +189,10 @@ func (s *Session) hasUse() bool {
 // look compares what was heard so far, where enough is new, and tells what became sharper.
 func (s *Session) look(c *channel) {
 	l := &s.voice
-	speech := l.collector.Speech()
-	changed := s.verify(speech)
-	if net := speech.Quality.NetSpeech; net >= max(firstSearch, l.nextAt) {
+	changed := s.verify()
+	if net := l.listener.Quality().NetSpeech; net >= max(firstSearch, l.nextAt) {
 		l.nextAt = time.Duration(searchAgain * float64(net))
-		changed = s.search(speech) || changed
+		changed = s.search() || changed
 	}
 	if changed && s.mayTell() {
 		s.tellVoice()
@@ -201,13 +200,13 @@ func (s *Session) look(c *channel) {
 }
 
 // verify lets the verifier of the claim look; it reports whether the decision became another or sharper.
-func (s *Session) verify(speech voiceprint.Speech) bool {
+func (s *Session) verify() bool {
 	l := &s.voice
 	if l.claim == nil || l.claim.known.Print == nil || !s.opts.Permit.Verification {
 		return false
 	}
 	if l.claim.verifier == nil {
-		v, err := voiceprint.NewVerifier(l.extractor, l.claim.known.Print, l.live)
+		v, err := voiceprint.NewVerifier(l.listener.Model(), l.claim.known.Print, l.live)
 		if err != nil {
 			l.cannot = err.Error()
 			return false
@@ -215,7 +214,7 @@ func (s *Session) verify(speech voiceprint.Speech) bool {
 		l.claim.verifier = v
 	}
 	was := l.claim.verifier.Decision()
-	if _, err := l.claim.verifier.Update(speech); err != nil {
+	if _, err := l.claim.verifier.Update(l.listener); err != nil {
 		l.cannot = err.Error()
 		return false
 	}
@@ -224,7 +223,7 @@ func (s *Session) verify(speech voiceprint.Speech) bool {
 }
 
 // search looks for the voice in the permitted lists, independently of the claim; it reports whether there is a new hit.
-func (s *Session) search(speech voiceprint.Speech) bool {
+func (s *Session) search() bool {
 	l, p := &s.voice, &s.opts.Permit
 	lists := p.Watchlists
 	if p.Identification {
@@ -233,7 +232,7 @@ func (s *Session) search(speech voiceprint.Speech) bool {
 	if len(lists) == 0 {
 		return false
 	}
-	test, err := l.extractor.Embed(speech)
+	test, err := l.listener.Embed()
 	if errors.Is(err, voiceprint.ErrNoSpeech) || errors.Is(err, voiceprint.ErrTooLittle) {
 		return false
 	}
@@ -286,29 +285,38 @@ func (s *Session) tellVoice() {
 	s.opts.OnEvent(Event{Kind: EventVoice, Channel: channel, AtMs: at, Voice: s.voiceRecord()})
 }
 
+// flushVoice tells that a channel has ended, with the scores that only its end tells.
+func (s *Session) flushVoice(c *channel, p voiceprint.Piece) {
+	l := &s.voice
+	if l.listener == nil || l.channel != c.index {
+		return
+	}
+	if err := l.listener.Flush(p); err != nil {
+		l.listener, l.cannot = nil, err.Error()
+	}
+}
+
 // endVoice decides on all of the customer's speech, once the audio has ended.
 func (s *Session) endVoice() {
 	l := &s.voice
 	if l.voice == nil {
 		return
 	}
-	if l.collector != nil {
-		l.collector.Flush()
-		speech := l.collector.Speech()
-		s.verify(speech) // makes the verifier of a short call
+	if l.listener != nil {
+		s.verify() // makes the verifier of a short call
 		if c := l.claim; c != nil && c.verifier != nil && l.cannot == "" {
-			if _, err := c.verifier.Close(speech); err != nil {
+			if _, err := c.verifier.Close(l.listener); err != nil {
 				l.cannot = err.Error()
 			}
 		}
 		l.hits = nil // the record is that of the whole call, whatever pieces it came in
-		s.search(speech)
+		s.search()
 	}
 	if l.claim != nil {
 		l.outcomes = append(l.outcomes, s.outcome(l.claim))
 	}
 	l.ended = s.voiceRecord()
-	l.collector, l.extractor = nil, nil // the speech of the call is not kept
+	l.listener = nil // the speech of the call is not kept
 }
 
 // tellOutcomes hands on what became of the claims. The first error is returned; the others are tried.

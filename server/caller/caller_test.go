@@ -69,7 +69,7 @@ func newDesk(t *testing.T) *desk {
 	}
 	d.rows = db.Tenant("default")
 	d.registry = identity.NewRegistry(d.rows, keys, time.Now)
-	d.known = New(Options{Model: d.model, Speech: d.speech, Now: time.Now, Name: interaction.Model{Name: a.Manifest.Name, Version: a.Manifest.Version,
+	d.known = New(Options{Model: d.model, Now: time.Now, Name: interaction.Model{Name: a.Manifest.Name, Version: a.Manifest.Version,
 		SHA256: a.Manifest.SHA256, LicenceClass: a.Manifest.LicenceClass}})
 	return d
 }
