@@ -10,7 +10,7 @@ import (
 type LiveOptions struct {
 	Policy Policy
 	Every  time.Duration // net speech that must be new before it is looked at again, 0.5 s or more
-	Growth float64       // and by which it must have grown, 1 or more: 1.25 keeps the work of a long call in proportion to its length
+	Growth float64       // and by which it must have grown, 1 or more: more than 1 keeps the work of a long call in proportion to its length
 
 	// A decision is certain, and no more speech is looked at, when the LLR lies CertainLLR beyond its threshold with
 	// CertainSpeech behind it.
@@ -22,7 +22,7 @@ type LiveOptions struct {
 
 // DefaultLive returns a look every 2 s of net speech at first.
 func DefaultLive() LiveOptions {
-	return LiveOptions{Policy: DefaultPolicy(), Every: 2 * time.Second, Growth: 1.25, CertainLLR: 3, CertainSpeech: 8 * time.Second, HoldLLR: 0.5}
+	return LiveOptions{Policy: DefaultPolicy(), Every: 2 * time.Second, Growth: 1.5, CertainLLR: 3, CertainSpeech: 8 * time.Second, HoldLLR: 0.5}
 }
 
 // Validate returns every problem of o, joined; errors.Is finds ErrOptions.

@@ -57,7 +57,15 @@ type emotionLane struct {
 type heard struct {
 	functionals []float32 // nil where the segment is too short and nothing was near
 	seconds     float64   // of the segment itself
+
+	// The score of the last snapshot, and the seconds of speech that it knew of.
+	shown      *interaction.Emotion
+	shownKnown float64
 }
+
+// knowsMore is by how much the speech that is known must have grown before a snapshot scores a segment again: what a longer call says
+// of a speaker changes a score ever less, and the work of all snapshots stays in proportion to the length of the call.
+const knowsMore = 1.25
 
 // newEmotionLane returns a lane that has heard nothing, nil where no model is loaded or p allows emotion on no side.
 func (e *Engine) newEmotionLane(p policy.Permit) (*emotionLane, error) {
@@ -208,8 +216,9 @@ func (l *emotionLane) load(stored []float32) {
 }
 
 // finalEmotion scores every segment of c once more, segments being the same ones in the record, in the same order: each against what the
-// other segments of the whole call say of the speaker. What has no score has a reason in the result.
-func (c *channel) finalEmotion(segments []interaction.Segment) []interaction.NotComputed {
+// other segments of the whole call say of the speaker. What has no score has a reason in the result. For a snapshot, of a call that goes
+// on, a score that knew nearly as much will do.
+func (c *channel) finalEmotion(segments []interaction.Segment, snapshot bool) []interaction.NotComputed {
 	var absent []interaction.NotComputed
 	why := func(s *interaction.Segment, code interaction.Code, detail string) {
 		index := c.index
@@ -237,11 +246,16 @@ func (c *channel) finalEmotion(segments []interaction.Segment) []interaction.Not
 			all.Add(l.work, l.heard[i].seconds)
 		}
 	}
+	known := all.Seconds()
 	for i := range segments {
 		if !scored[i] {
 			continue
 		}
 		h := &l.heard[i]
+		if snapshot && h.shown != nil && known <= knowsMore*h.shownKnown {
+			segments[i].Emotion = h.shown
+			continue
+		}
 		l.load(h.functionals)
 		others := all.Without(l.work, h.seconds)
 		score, err := l.scorer.Score(l.work, &others)
@@ -250,6 +264,7 @@ func (c *channel) finalEmotion(segments []interaction.Segment) []interaction.Not
 			continue
 		}
 		segments[i].Emotion = emotionOf(score)
+		h.shown, h.shownKnown = segments[i].Emotion, known
 	}
 	return absent
 }
@@ -284,10 +299,10 @@ func (s *Session) emotionAbsent(c *channel) interaction.Code {
 }
 
 // emotions fills in what the segments of c in the record expressed, and returns why what is missing is missing.
-func (s *Session) emotions(c *channel, segments []interaction.Segment) []interaction.NotComputed {
+func (s *Session) emotions(c *channel, segments []interaction.Segment, snapshot bool) []interaction.NotComputed {
 	code := s.emotionAbsent(c)
 	if code == "" {
-		return c.finalEmotion(segments)
+		return c.finalEmotion(segments, snapshot)
 	}
 	index := c.index
 	return []interaction.NotComputed{{What: "emotion", Channel: &index, Code: code}, {What: "affect", Channel: &index, Code: code}}
