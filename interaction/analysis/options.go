@@ -29,6 +29,7 @@ type Options struct {
 	Voice     Voice                   // nil: nobody is known by voice
 	CSAT      *csat.Model             // the site's calibration; nil: cx.predicted_csat is absent
 	VoiceLive *voiceprint.LiveOptions // nil: voiceprint.DefaultLive
+	Clock     func() time.Duration    // never goes back, for Session.Load; nil: nothing is measured
 	OnEvent   func(Event)             // called by the session's own goroutine, in order; nil: none. It must not call the session
 }
 

@@ -21,6 +21,10 @@ type Options struct {
 	Log       *slog.Logger // nil: slog.Default()
 	Now       func() time.Time
 
+	// Admit tells before the upgrade whether a call that does not run yet can be taken, nil or an error as Calls.Open returns; nil:
+	// it is found out when the audio begins. It is not asked where a stream may be the second one of a running call.
+	Admit func() error
+
 	// Open admits connections from loopback without an endpoint or key, under the tenant "default". It is for a server that
 	// itself listens on loopback alone: behind a proxy everything comes from there.
 	Open bool
@@ -103,6 +107,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ep, err := h.endpoint(r, d, name)
 	if err == nil {
 		err = d.admit(h, r, &ep)
+	}
+	if err == nil && !d.joins && h.opts.Admit != nil {
+		err = h.opts.Admit()
 	}
 	if err != nil {
 		h.log.Warn("stream refused", "dialect", d.name, "endpoint", name, "remote", hostOf(r.RemoteAddr), "err", err)

@@ -34,6 +34,7 @@ type call struct {
 	endpoint   string
 	rate       int
 	started    time.Time
+	at         time.Duration     // when it began, by Hub.clock
 	session    *analysis.Session // set before begun is
 	begun      atomic.Bool
 	log        *slog.Logger
@@ -75,7 +76,7 @@ func newCall(h *Hub, s ingest.Start) *call {
 	now := h.now()
 	c := &call{
 		hub: h, id: newID(now), tenant: cmp.Or(s.Tenant, "default"), platformID: s.CallID, dialect: s.Dialect, endpoint: s.Endpoint,
-		rate: s.Rate, started: now, done: make(chan struct{}), hurry: make(chan struct{}), streams: map[*stream]struct{}{},
+		rate: s.Rate, started: now, at: h.clock(), done: make(chan struct{}), hurry: make(chan struct{}), streams: map[*stream]struct{}{},
 		rejoined: make(chan struct{}),
 	}
 	c.log = h.log.With("interaction", c.id, "tenant", c.tenant)
@@ -99,6 +100,7 @@ func (c *call) begin(ctx context.Context, s ingest.Start, permit policy.Permit, 
 		Permit:   permit,
 		Voice:    voice,
 		OnEvent:  c.hear,
+		Clock:    c.hub.clock,
 		Contact: interaction.Contact{
 			ContactID: s.CallID,
 			StartedAt: &c.started,
@@ -359,7 +361,9 @@ func (c *call) line() Running {
 
 // checkpoints hands on the partial record until the call is over.
 func (c *call) checkpoints() {
+	// The first one comes early by a share that the id draws, so that calls that began together do not stay together.
 	wait := c.hub.opts.Checkpoint
+	wait -= wait * time.Duration(c.id[len(c.id)-1]%16) / 32
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	for {
