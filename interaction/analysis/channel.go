@@ -33,8 +33,10 @@ type channel struct {
 	detector  *vad.Detector
 	prosody   *prosody
 	loudness  *engine.Loudness // of the speech
-	affect    *liveAffect      // nil: not the customer's channel
+	affect    *liveAffect      // nil: nothing of the customer was scored
 	emotion   *emotionLane     // nil: no model is loaded
+
+	affectOptions AffectOptions
 
 	received int64 // samples that came in, gaps included, at rate
 	scratch  []float32
@@ -86,9 +88,7 @@ func newChannel(s *Session, index int, who Channel) (*channel, error) {
 	if c.detector, err = vad.NewDetector(e.vad, e.net); err != nil {
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
 	}
-	if who.Role == interaction.RoleCustomer {
-		c.affect = newLiveAffect(o.affect())
-	}
+	c.affectOptions = o.affect()
 	if c.emotion, err = e.newEmotionLane(o.Permit); err != nil {
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
 	}

@@ -153,9 +153,19 @@ func (c *channel) readEmotion(v timeline.Interval, snr *float64) *interaction.Em
 	h := heard{seconds: float64(v.Len()) / Rate}
 	l.measure(&h, v)
 	l.heard = append(l.heard, h)
-	if h.functionals == nil || snr != nil && *snr < leastEmotionSNR || c.emotionPermit(ms(v.Start)) != "" {
+	if !h.readable(snr) || c.emotionPermit(ms(v.Start)) != "" {
 		return nil
 	}
+	return l.score(&h)
+}
+
+// readable reports whether a segment that far above the noise is long and clear enough to be scored.
+func (h *heard) readable(snr *float64) bool {
+	return h.functionals != nil && (snr == nil || *snr >= leastEmotionSNR)
+}
+
+// score reads a segment from what was heard before it, and adds it to that; nil where it cannot be told.
+func (l *emotionLane) score(h *heard) *interaction.Emotion {
 	l.load(h.functionals)
 	s, err := l.scorer.Score(l.work, &l.before)
 	l.before.Add(l.work, h.seconds)

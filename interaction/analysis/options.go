@@ -92,7 +92,7 @@ const (
 	EventSoundStarted  EventKind = "sound_started"  // Sound as far as it has come; its start may still move
 	EventProvisional   EventKind = "provisional"    // Segment is still being spoken: Emotion is that of the speech so far
 	EventSound         EventKind = "sound"          // Sound is complete
-	EventAffect        EventKind = "affect"         // Affect is the customer's level after a scored segment, from what was heard so far
+	EventAffect        EventKind = "affect"         // Affect is the customer's level after a scored segment, from what was heard so far, Course the course to there
 	EventVoice         EventKind = "voice"          // Voice is what is known of the customer's voice now, sharper than before
 	EventAlert         EventKind = "alert"          // Alert was raised; at Close the record's alerts are those of the final scores
 )
@@ -106,6 +106,7 @@ type Event struct {
 	Segment *interaction.Segment
 	Sound   *interaction.Sound
 	Affect  *interaction.AffectPoint
+	Course  *interaction.Affect // with the newest point of the timeline alone, without deciles
 	Alert   *interaction.Alert
 	Voice   *interaction.Voice
 }

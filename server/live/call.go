@@ -69,6 +69,8 @@ type channel struct {
 	until atomic.Int64 // position up to which samples are dropped after privacy ended
 	owner *stream      // nil: its stream has ended
 	lost  bool         // and not in order
+
+	affectDue int64 // ms of audio from which on affect is told again; of the session's goroutine
 }
 
 // newCall returns a call that has yet to begin. It is quick, for the hub waits for it.
