@@ -36,6 +36,7 @@ type Handler struct {
 	limits   Limits
 	log      *slog.Logger
 	now      func() time.Time
+	begun    time.Time // of this handler, by the clock that is never set
 	dialects map[string]*dialect
 	counters map[string]*counters
 	gate     *gate
@@ -54,7 +55,7 @@ func New(o Options) (*Handler, error) {
 	if o.Calls == nil {
 		return nil, errors.New("ingest: options: calls: nil, want where streams lead")
 	}
-	h := &Handler{opts: o, limits: o.Limits.withDefaults(), log: o.Log, now: o.Now, dialects: dialects(), counters: map[string]*counters{},
+	h := &Handler{opts: o, begun: time.Now(), limits: o.Limits.withDefaults(), log: o.Log, now: o.Now, dialects: dialects(), counters: map[string]*counters{},
 		streams: map[*stream]struct{}{}}
 	if h.log == nil {
 		h.log = slog.Default()
