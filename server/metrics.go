@@ -24,6 +24,7 @@ type metrics struct {
 	audio    prometheus.Counter
 	alerts   prometheus.Counter
 	pace     prometheus.Histogram
+	latency  prometheus.Histogram
 }
 
 func newMetrics() *metrics {
@@ -37,12 +38,15 @@ func newMetrics() *metrics {
 		}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "timbre_calls_ended_total", Help: "Calls that ended, by state of the record and how."}, []string{"state", "how"}),
 		audio: prometheus.NewCounter(prometheus.CounterOpts{Name: "timbre_audio_seconds_total", Help: "Length of the calls that ended."}),
+		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "timbre_event_latency_seconds", Help: "Time from the arrival of the audio that an event stands on until the event is out.", Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10},
+		}),
 		pace: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "timbre_call_real_time_factor", Help: "Time that the analysis of an ended call took, per second of audio of a channel.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 12),
 		}),
 		alerts: prometheus.NewCounter(prometheus.CounterOpts{Name: "timbre_alerts_total", Help: "Alerts raised while calls ran."}),
 	}
-	m.registry.MustRegister(m.requests, m.delay, m.ended, m.audio, m.alerts, m.pace, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.requests, m.delay, m.ended, m.audio, m.alerts, m.pace, m.latency, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -77,6 +81,9 @@ func (m *metrics) worked(l analysis.Load) {
 		m.pace.Observe(l.Busy.Seconds() / l.Audio.Seconds())
 	}
 }
+
+// told notes how long an event took.
+func (m *metrics) told(d time.Duration) { m.latency.Observe(max(d, 0).Seconds()) }
 
 // queue registers the depths of a queue.
 func (m *metrics) queue(name string, q *events.JetQueue) {

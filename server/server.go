@@ -184,7 +184,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	s.audio = &recordings{store: s.store, folder: folder, now: d.Now}
 	if s.hub, err = live.New(live.Options{
 		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.Policy}, Voices: callers{known}, MaxCalls: c.Limits.Calls, MaxLag: c.Limits.Lag,
-		Clock: d.Clock, Lag: d.Lag, Ended: s.metrics.worked, Checkpoint: c.Checkpoint,
+		Clock: d.Clock, Lag: d.Lag, Ended: s.metrics.worked, Told: s.metrics.told, Checkpoint: c.Checkpoint,
 		Spill: filepath.Join(c.DataDir, "unsaved"), Record: s.audio.begin, Log: d.Log, Now: d.Now,
 	}); err != nil {
 		return err

@@ -81,8 +81,10 @@ type Options struct {
 	// Clock never goes back; nil: the process's own. Lag is how far the processing is behind the audio; nil: it is measured.
 	Clock func() time.Duration
 	Lag   func() time.Duration
-	// Ended is told what an ended call worked; nil: nobody asks.
+	// Ended is told what an ended call worked, and Told how long after the audio that an event stands on came it was told, by the
+	// sessions' goroutines; nil: nobody asks.
 	Ended func(analysis.Load)
+	Told  func(time.Duration)
 
 	// Record begins the recording of a call whose permit says that the audio is kept; nil: no audio is kept.
 	Record func(tenant, id string, rate int, encoding string) (Recording, error)

@@ -175,4 +175,9 @@ func (c *call) hear(e analysis.Event) {
 		return
 	}
 	c.out.emitAt(out, e.HeardMs)
+	if told := c.hub.opts.Told; told != nil {
+		if since := c.session.Load().Since; since > 0 { // of what the session works on now
+			told(c.hub.clock() - since)
+		}
+	}
 }
