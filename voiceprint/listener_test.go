@@ -224,3 +224,28 @@ func TestEmbeddingsShareTheWorkingMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestDesksKeepLittle holds that the memory of a long recording is not kept, that of a short one is, and that embeddings one after
+// another use one desk.
+func TestDesksKeepLittle(t *testing.T) {
+	m := tinyModel(t)
+	e, dst, x := extractor(t, m), make([]float32, m.Dims()), slices.Repeat(voice(t, "voice_female_en_8k"), 30)
+	for _, c := range []struct {
+		name    string
+		seconds int
+		kept    bool
+	}{{"part", 15, true}, {"long", 62, false}, {"part_again", 15, true}} {
+		if err := e.Into(dst, x[:c.seconds*Rate]); err != nil {
+			t.Fatal(err)
+		}
+		grown := 0
+		for _, d := range m.desks.free {
+			if cap(d.rows) > 0 {
+				grown++
+			}
+		}
+		if want := map[bool]int{true: 1, false: 0}[c.kept]; grown != want || len(m.desks.free) != cap(m.desks.turn) {
+			t.Errorf("%s: %d desks hold memory, %d are free, want %d of %d", c.name, grown, len(m.desks.free), want, cap(m.desks.turn))
+		}
+	}
+}

@@ -130,8 +130,8 @@ type Embedding struct {
 const LeastSpeech = Rate / 4 // samples
 
 // Extractor makes embeddings with one model. The working memory, megabytes for a minute of speech, belongs to the model and is lent to
-// as many embeddings at a time as there are processors; the others wait in line. It grows to the longest utterance and then no call
-// of Into allocates. Safe for concurrent use.
+// a few embeddings for each processor at a time; the others wait in line. It grows to the longest utterance of up to a minute and then
+// no call of Into allocates. Safe for concurrent use.
 type Extractor struct{ m *Model }
 
 // NewExtractor returns an extractor of the model.
