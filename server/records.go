@@ -25,8 +25,6 @@ type records struct {
 	policy policy.Config
 	now    func() time.Time
 	saved  func() // wakes who delivers
-
-	running func(tenant, id string) bool // whether a call is one of ours that goes on
 }
 
 var _ live.Records = (*records)(nil)
@@ -67,12 +65,7 @@ func (k *records) takeUp(ctx context.Context, before time.Time, log *slog.Logger
 		if err != nil {
 			return fmt.Errorf("server: calls left behind: %w", err)
 		}
-		taken := 0
 		for _, l := range left {
-			if k.running(l.Tenant, l.InteractionID) { // the clock was set forward, and its next checkpoint will say so
-				continue
-			}
-			taken++
 			r := l.Record
 			r.Contact.State = interaction.StateInterrupted
 			ended := l.At
@@ -93,7 +86,7 @@ func (k *records) takeUp(ctx context.Context, before time.Time, log *slog.Logger
 			}
 			log.Info("server: a call left behind is saved as interrupted", "interaction", l.InteractionID, "node", l.Node)
 		}
-		if len(left) < leftBatch || taken == 0 {
+		if len(left) < leftBatch {
 			return nil
 		}
 	}

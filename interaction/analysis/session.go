@@ -34,7 +34,6 @@ type Session struct {
 	legs     []leg    // of the agents, by time; never empty
 	marks    []interaction.Mark
 	voice    voiceLane
-	meter    meter
 
 	count  atomic.Int32 // channels, for those who are not the owner
 	adding sync.Mutex   // orders AddChannel
@@ -44,6 +43,7 @@ type Session struct {
 	queue   chan piece
 	done    chan struct{}
 	buffers sync.Pool
+	meter   meter
 }
 
 // piece is one message to the owner goroutine: samples, a gap of so many samples, or something to do.

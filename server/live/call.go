@@ -363,9 +363,7 @@ func (c *call) line() Running {
 
 // checkpoints hands on the partial record until the call is over.
 func (c *call) checkpoints() {
-	// The first one comes early by a share that the id draws, so that calls that began together do not stay together.
 	wait := c.hub.opts.Checkpoint
-	wait -= wait * time.Duration(c.id[len(c.id)-1]%16) / 32
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	for {

@@ -71,16 +71,17 @@ type Options struct {
 	Voices     Voices           // nil: nobody is known by voice
 	Directory  Directory        // nil: this is the only node
 	MaxCalls   int              // at a time; default 2000
-	MaxLag     time.Duration    // of the processing behind the audio, beyond which new calls are refused; default 0: none are
 	Checkpoint time.Duration    // between partial records, at least; default 5 s, and a hundredth of the call once that is more
 	Linger     time.Duration    // wait for a broken connection to come back; default 5 s, negative: none
 	Spill      string           // folder for records that cannot be saved; empty: none, they are held in memory
 	Log        *slog.Logger     // nil: slog.Default()
 	Now        func() time.Time // of the day, for what records say; nil: time.Now
 
-	// Clock never goes back; nil: the process's own. Lag is how far the processing is behind the audio; nil: it is measured.
-	Clock func() time.Duration
-	Lag   func() time.Duration
+	// Clock never goes back; nil: the process's own. Lag is how far the processing is behind the audio; nil: it is measured. Beyond
+	// MaxLag new calls are refused; 0: none are.
+	Clock  func() time.Duration
+	Lag    func() time.Duration
+	MaxLag time.Duration
 	// Ended is told what an ended call worked, and Told how long after the audio that an event stands on came it was told, by the
 	// sessions' goroutines; nil: nobody asks.
 	Ended func(analysis.Load)
@@ -152,10 +153,10 @@ func New(o Options) (*Hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.measuring.Go(func() { h.press(h.ctx) })
 	if len(spilled) > 0 {
 		h.running.Go(func() { h.recover(spilled) })
 	}
+	h.measuring.Go(func() { h.press(h.ctx) })
 	return h, nil
 }
 

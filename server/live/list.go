@@ -5,14 +5,6 @@ import (
 	"time"
 )
 
-// Has reports whether a call of a tenant runs here, by the record's id.
-func (h *Hub) Has(tenant, id string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	c := h.calls[id]
-	return c != nil && c.tenant == tenant
-}
-
 // Running is one line of the list of running calls.
 type Running struct {
 	ID         string
