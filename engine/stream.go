@@ -119,6 +119,9 @@ func (s *Stream) Options() StreamOptions { return s.o }
 // Write takes the next samples of mono PCM in [-1, 1] at Frame.Rate and calls emit, in order, for each frame that they complete.
 // x is not kept. emit must not call s. Any length is fine, 0 included.
 func (s *Stream) Write(x []float32, emit func(*Frame)) {
+	if s.pitch != nil {
+		s.pitch.fresh = s.pitch.fresh[:0]
+	}
 	for len(x) > 0 {
 		n := s.in.take(x)
 		if s.pitch != nil {
@@ -137,6 +140,7 @@ func (s *Stream) Write(x []float32, emit func(*Frame)) {
 func (s *Stream) Flush(emit func(*Frame)) {
 	s.total = s.in.grid.numFrames(s.in.n)
 	if s.pitch != nil {
+		s.pitch.fresh = s.pitch.fresh[:0]
 		s.pitch.flush()
 	}
 	for s.computed < s.total {
@@ -145,6 +149,16 @@ func (s *Stream) Flush(emit func(*Frame)) {
 	}
 	s.advance(emit)
 	s.Reset()
+}
+
+// SettledPitch returns the pitch frames that the last Write or Flush settled, in order, borrowed until the next of either. All of
+// them make the track of a PitchTracker with the same options, of which Frame.Pitch has the nearest to each frame. It is empty
+// without StreamOptions.Pitch.
+func (s *Stream) SettledPitch() []PitchFrame {
+	if s.pitch == nil {
+		return nil
+	}
+	return s.pitch.fresh
 }
 
 // Reset forgets everything heard; the next sample is sample 0 again.

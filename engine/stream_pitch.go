@@ -8,7 +8,8 @@ type pitchLane struct {
 	middle int64 // of pitch frame 0
 	half   int64 // half a spectral window
 	ring   []PitchFrame
-	count  int64 // pitch frames settled
+	fresh  []PitchFrame // settled by the last write or flush of the stream
+	count  int64        // pitch frames settled
 	ended  bool
 	keep   func(PitchFrame) // made once: a method value would allocate on each Write
 }
@@ -25,6 +26,7 @@ func newPitchLane(o StreamOptions) (*pitchLane, error) {
 	l.ring = make([]PitchFrame, ahead/int(l.hop)+4)
 	l.keep = func(p PitchFrame) {
 		l.ring[int(l.count%int64(len(l.ring)))] = p
+		l.fresh = append(l.fresh, p)
 		l.count++
 	}
 	return l, nil

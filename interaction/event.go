@@ -19,7 +19,7 @@ const (
 	EventMark           EventKind = "mark"            // Mark
 	EventGap            EventKind = "gap"             // Channel, Role, Gap
 	EventVoice          EventKind = "voice"           // Channel, Role, IsFinal, Voice
-	EventAffect         EventKind = "affect"          // Affect so far
+	EventAffect         EventKind = "affect"          // Channel, Role, Affect so far: of the timeline the newest point, and no deciles
 	EventAlert          EventKind = "alert"           // Alert
 	EventProgress       EventKind = "progress"        // nothing but TimeMs
 	EventSummary        EventKind = "call_summary"    // Record

@@ -11,6 +11,7 @@ import (
 type Reader struct {
 	stream *engine.Stream
 	frames Descriptors
+	track  []engine.PitchFrame
 	keep   func(*engine.Frame)
 	work   functionals
 }
@@ -27,20 +28,31 @@ func NewReader() (*Reader, error) {
 }
 
 // Write takes the next samples of the segment, mono PCM in [-1, 1] at Rate. Any cut gives the same frames.
-func (r *Reader) Write(x []float32) { r.stream.Write(x, r.keep) }
+func (r *Reader) Write(x []float32) {
+	r.stream.Write(x, r.keep)
+	r.track = append(r.track, r.stream.SettledPitch()...)
+}
 
 // Flush ends the segment: the frames that waited for later ones come out. The next Write begins another segment after Reset.
-func (r *Reader) Flush() { r.stream.Flush(r.keep) }
+func (r *Reader) Flush() {
+	r.stream.Flush(r.keep)
+	r.track = append(r.track, r.stream.SettledPitch()...)
+}
 
 // Reset forgets the segment.
 func (r *Reader) Reset() {
 	r.stream.Reset()
 	r.frames.reset()
+	r.track = r.track[:0]
 }
 
 // Frames returns the descriptors so far, borrowed until the next Write, Flush or Reset. Before Flush the last second may be missing:
 // it waits for the pitch.
 func (r *Reader) Frames() *Descriptors { return &r.frames }
+
+// Pitch returns the pitch track behind the frames, that of an engine.PitchTracker with the default options at Rate, borrowed as Frames
+// is. It is whole after Flush.
+func (r *Reader) Pitch() []engine.PitchFrame { return r.track }
 
 // Functionals fills dst, NumFunctionals values, with the functionals of the frames so far; NaN where there is too little to tell.
 func (r *Reader) Functionals(dst []float64) { r.work.compute(dst, &r.frames) }

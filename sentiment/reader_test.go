@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/timbre-voice/timbre/engine"
 	"github.com/timbre-voice/timbre/engine/audio"
 	"github.com/timbre-voice/timbre/internal/testkit"
 )
@@ -199,6 +200,29 @@ func TestHostileSamplesGiveFiniteOrNaN(t *testing.T) {
 	for i, v := range read(t, x) {
 		if math.IsInf(v, 0) {
 			t.Errorf("%s is %g", FunctionalNames()[i], v)
+		}
+	}
+}
+
+// TestPitchIsTheTrackOfATracker cuts a segment at random, and reads another one before it.
+func TestPitchIsTheTrackOfATracker(t *testing.T) {
+	x := voice(t)
+	want, err := engine.Pitch(engine.DefaultPitchOptions(), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, random := newReader(t), rand.New(rand.NewPCG(5, 6))
+	r.Write(x[:3*Rate/2])
+	for range 5 {
+		r.Reset()
+		for rest := x; len(rest) > 0; {
+			n := min(len(rest), random.IntN(3000))
+			r.Write(rest[:n])
+			rest = rest[n:]
+		}
+		r.Flush()
+		if got := r.Pitch(); !slices.Equal(got, want) {
+			t.Fatalf("%d pitch frames differ from the tracker's %d", len(got), len(want))
 		}
 	}
 }

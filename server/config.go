@@ -60,6 +60,7 @@ type NATSConfig struct {
 // LimitsConfig bounds what the server takes on.
 type LimitsConfig struct {
 	Calls            int           `yaml:"calls"`
+	Lag              time.Duration `yaml:"lag"`
 	UploadMB         int           `yaml:"upload_mb"`
 	UploadWorkers    int           `yaml:"upload_workers"`
 	KeyPerSecond     float64       `yaml:"key_per_second"`
@@ -91,7 +92,7 @@ func DefaultConfig() Config {
 	return Config{
 		Addr: "127.0.0.1:8080", DataDir: "timbre-data", Tenant: "default", NATS: NATSConfig{Replicas: 1},
 		Limits: LimitsConfig{
-			Calls: 2000, UploadMB: 1024, UploadWorkers: 1, KeyPerSecond: 100, KeyBurst: 200, AddressPerSecond: 200, AddressBurst: 400,
+			Calls: 2000, Lag: 500 * time.Millisecond, UploadMB: 1024, UploadWorkers: 1, KeyPerSecond: 100, KeyBurst: 200, AddressPerSecond: 200, AddressBurst: 400,
 			Subscribers: 1000, SubscriberEvents: 512, Request: 15 * time.Second,
 		},
 		Policy:     policy.Default(),
@@ -234,7 +235,7 @@ func (c *Config) Validate() error {
 		value       time.Duration
 		least, most time.Duration
 	}{
-		{"limits.request", l.Request, time.Second, 10 * time.Minute}, {"checkpoint", c.Checkpoint, time.Second, 10 * time.Minute},
+		{"limits.lag", l.Lag, 0, time.Minute}, {"limits.request", l.Request, time.Second, 10 * time.Minute}, {"checkpoint", c.Checkpoint, time.Second, 10 * time.Minute},
 		{"shutdown_timeout", c.ShutdownTimeout, time.Second, time.Hour},
 	} {
 		if d.value < d.least || d.value > d.most {

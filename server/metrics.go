@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/interaction/analysis"
 	"github.com/timbre-voice/timbre/server/events"
 )
 
@@ -22,6 +23,8 @@ type metrics struct {
 	ended    *prometheus.CounterVec
 	audio    prometheus.Counter
 	alerts   prometheus.Counter
+	pace     prometheus.Histogram
+	latency  prometheus.Histogram
 }
 
 func newMetrics() *metrics {
@@ -33,11 +36,17 @@ func newMetrics() *metrics {
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "timbre_event_delay_seconds", Help: "Audio received after the end of a segment until its event is out.", Buckets: []float64{0.1, 0.25, 0.5, 1, 2, 4, 8},
 		}),
-		ended:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "timbre_calls_ended_total", Help: "Calls that ended, by state of the record and how."}, []string{"state", "how"}),
-		audio:  prometheus.NewCounter(prometheus.CounterOpts{Name: "timbre_audio_seconds_total", Help: "Length of the calls that ended."}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "timbre_calls_ended_total", Help: "Calls that ended, by state of the record and how."}, []string{"state", "how"}),
+		audio: prometheus.NewCounter(prometheus.CounterOpts{Name: "timbre_audio_seconds_total", Help: "Length of the calls that ended."}),
+		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "timbre_event_latency_seconds", Help: "Time from the arrival of the audio that an event stands on until the event is out.", Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10},
+		}),
+		pace: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "timbre_call_real_time_factor", Help: "Time that the analysis of an ended call took, per second of audio of a channel.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 12),
+		}),
 		alerts: prometheus.NewCounter(prometheus.CounterOpts{Name: "timbre_alerts_total", Help: "Alerts raised while calls ran."}),
 	}
-	m.registry.MustRegister(m.requests, m.delay, m.ended, m.audio, m.alerts, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.requests, m.delay, m.ended, m.audio, m.alerts, m.pace, m.latency, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -65,6 +74,16 @@ func (m *metrics) hear(e interaction.Event) {
 		m.audio.Add(float64(e.TimeMs) / 1000)
 	}
 }
+
+// worked notes what a call took that has ended.
+func (m *metrics) worked(l analysis.Load) {
+	if l.Audio > 0 {
+		m.pace.Observe(l.Busy.Seconds() / l.Audio.Seconds())
+	}
+}
+
+// told notes how long an event took.
+func (m *metrics) told(d time.Duration) { m.latency.Observe(max(d, 0).Seconds()) }
 
 // queue registers the depths of a queue.
 func (m *metrics) queue(name string, q *events.JetQueue) {
@@ -134,5 +153,5 @@ func (s *Server) measure(deliveries, jobs *events.JetQueue) {
 	m.gauge("timbre_subscribers", "Sockets that listen to events.", func() float64 { return float64(s.bus.Stats().Subscribers) })
 	m.queue("webhooks", deliveries)
 	m.queue("uploads", jobs)
-	m.registry.MustRegister(dialects{s.ingest})
+	m.registry.MustRegister(dialects{s.ingest}, load{s.hub})
 }

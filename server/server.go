@@ -35,6 +35,10 @@ type Deps struct {
 	Version string           // of the program
 	Log     *slog.Logger     // nil: discarded
 	Now     func() time.Time // nil: time.Now
+
+	// Clock and Lag are those of live.Options; nil: measured.
+	Clock func() time.Duration
+	Lag   func() time.Duration
 }
 
 // Server is one node. Make it with New, and end it with Run or Close.
@@ -163,7 +167,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	s.people = known
 	if d.Voice.Model != nil {
 		id := d.Voice.Model.ID()
-		known.known = caller.New(caller.Options{Model: d.Voice.Model, Speech: d.Voice.Speech, Now: d.Now, Name: interaction.Model{
+		known.known = caller.New(caller.Options{Model: d.Voice.Model, Now: d.Now, Name: interaction.Model{
 			Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: d.Voice.LicenceClass,
 		}})
 	}
@@ -176,7 +180,8 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	}
 	s.audio = &recordings{store: s.store, folder: folder, now: d.Now}
 	if s.hub, err = live.New(live.Options{
-		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.Policy}, Voices: callers{known}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
+		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.Policy}, Voices: callers{known}, MaxCalls: c.Limits.Calls, MaxLag: c.Limits.Lag,
+		Clock: d.Clock, Lag: d.Lag, Ended: s.metrics.worked, Told: s.metrics.told, Checkpoint: c.Checkpoint,
 		Spill: filepath.Join(c.DataDir, "unsaved"), Record: s.audio.begin, Log: d.Log, Now: d.Now,
 	}); err != nil {
 		return err
@@ -184,11 +189,11 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	s.nodes.calls = calls{s.hub}
 	who := &access{store: s.store, box: box, log: d.Log}
 	open := c.Loopback() && !keys
-	if s.ingest, err = ingest.New(ingest.Options{Calls: s.hub, Endpoints: platforms{who}, Keys: who, Open: open, Log: d.Log, Now: d.Now}); err != nil {
+	if s.ingest, err = ingest.New(ingest.Options{Calls: s.hub, Admit: s.hub.Admit, Endpoints: platforms{who}, Keys: who, Open: open, Log: d.Log, Now: d.Now}); err != nil {
 		return err
 	}
 	s.uploads = &uploads{
-		store: s.store, files: files, queue: jobs, engine: d.Engine, policy: c.Policy, voices: callers{known}, records: s.records, dir: c.DataDir, audio: s.audio, log: d.Log, now: d.Now,
+		store: s.store, files: files, queue: jobs, engine: d.Engine, policy: c.Policy, voices: callers{known}, records: s.records, yield: s.hub.Yield, dir: c.DataDir, audio: s.audio, log: d.Log, now: d.Now,
 	}
 	kept := &ledger{store: s.store, people: known, saved: s.relay.Wake}
 	s.api = api.New(api.Options{
@@ -212,7 +217,11 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 
 // ready says what works.
 func (s *Server) ready(ctx context.Context) map[string]error {
-	return map[string]error{"store": s.store.Ping(ctx), "events": s.broker.Ready()}
+	parts := map[string]error{"store": s.store.Ping(ctx), "events": s.broker.Ready(), "load": nil}
+	if l := s.hub.Load(); l.Overloaded {
+		parts["load"] = fmt.Errorf("%w: the processing is %s behind the audio", api.ErrOverloaded, l.Lag)
+	}
+	return parts
 }
 
 // listen opens the ports and lays out the paths.

@@ -152,7 +152,8 @@ webhooks: [{id: crm, url: %q, secrets: [%q]}]
 	}
 	var text string
 	n.request(t, http.MethodGet, "/metrics", "", nil, 200, &text)
-	for _, want := range []string{`timbre_ingest_accepted_total{dialect="twilio"} 1`, `timbre_calls_ended_total{how="stop",state="complete"} 1`, "timbre_queue_webhooks_dead 0", "timbre_event_delay_seconds_count"} {
+	for _, want := range []string{`timbre_ingest_accepted_total{dialect="twilio"} 1`, `timbre_calls_ended_total{how="stop",state="complete"} 1`, "timbre_queue_webhooks_dead 0", "timbre_queue_uploads_waiting", "timbre_event_delay_seconds_count", "timbre_call_real_time_factor_count 1", "timbre_event_latency_seconds_bucket",
+		"timbre_analysis_seconds_total", "timbre_http_request_seconds_bucket", "timbre_lag_seconds"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("metrics have no %s", want)
 		}

@@ -32,7 +32,8 @@ type uploads struct {
 	policy  policy.Config
 	voices  live.Voices
 	records *records
-	dir     string // for the copy of a recording that is being read
+	yield   func(context.Context) error // returns when calls leave room for what can wait
+	dir     string                      // for the copy of a recording that is being read
 	audio   *recordings
 	now     func() time.Time
 	log     *slog.Logger
@@ -117,8 +118,11 @@ func (u *uploads) sweep(ctx context.Context) {
 	}
 }
 
-// next does one job, if one waits.
+// next does one job, if one waits and calls leave room for it.
 func (u *uploads) next(ctx context.Context) error {
+	if err := u.yield(ctx); err != nil {
+		return err
+	}
 	tenant, v, err := u.store.ClaimUpload(ctx, uploadLease)
 	if store.Code(err) == "not_found" {
 		return nil
@@ -191,14 +195,26 @@ func (u *uploads) analyse(ctx context.Context, t *store.Tenant, v *store.Upload)
 		return "", err
 	}
 	var told time.Time
+	sign := func(done, total int64) {
+		if now := u.now(); total > 0 && now.Sub(told) >= uploadSign {
+			told = now
+			if err := t.ProgressUpload(ctx, v.ID, min(float64(done)/float64(total), 1), uploadLease); err != nil && ctx.Err() == nil {
+				u.log.Warn("server: upload: progress", "job", v.ID, "err", err)
+			}
+		}
+	}
 	r, err := analysis.AnalyzeFile(ctx, path, analysis.FileOptions{
 		Channels: roles, Agent: b.AgentID, Customer: b.CustomerID, Language: b.Language, Permit: made.Permit, Engine: u.engine, Voice: voice, Claim: b.ClaimedIdentity,
 		Progress: func(done, total int64) {
-			if now := u.now(); total > 0 && now.Sub(told) >= uploadSign {
-				told = now
-				if err := t.ProgressUpload(ctx, v.ID, min(float64(done)/float64(total), 1), uploadLease); err != nil && ctx.Err() == nil {
-					u.log.Warn("server: upload: progress", "job", v.ID, "err", err)
+			sign(done, total)
+			for ctx.Err() == nil { // calls first; a sign of life now and then
+				wait, cancel := context.WithTimeout(ctx, uploadSign)
+				err := u.yield(wait)
+				cancel()
+				if err == nil {
+					return
 				}
+				sign(done, total)
 			}
 		},
 	})

@@ -157,17 +157,30 @@ func verdict(o Outcome, llr, accept, reject float64) Reason {
 // Verify embeds net speech and decides. Speech that no embedding can be made of is no error but an inconclusive decision.
 // Errors: ErrModel, ErrOptions, ErrSample.
 func (e *Extractor) Verify(print *Voiceprint, s Speech, p Policy) (Decision, error) {
-	test, err := e.Embed(s)
+	return e.m.verify(print, embeddable{e, s}, p)
+}
+
+// embeddable is Heard of net speech that is all there.
+type embeddable struct {
+	e *Extractor
+	s Speech
+}
+
+func (h embeddable) Quality() Quality          { return h.s.Quality }
+func (h embeddable) Embed() (Embedding, error) { return h.e.Embed(h.s) }
+
+func (m *Model) verify(print *Voiceprint, h Heard, p Policy) (Decision, error) {
+	test, err := h.Embed()
 	if errors.Is(err, ErrNoSpeech) || errors.Is(err, ErrTooLittle) {
-		if err := errors.Join(p.Validate(), e.m.check(print)); err != nil {
+		if err := errors.Join(p.Validate(), m.check(print)); err != nil {
 			return Decision{}, err
 		}
-		return e.m.unheard(s.Quality, p, err), nil
+		return m.unheard(h.Quality(), p, err), nil
 	}
 	if err != nil {
 		return Decision{}, err
 	}
-	return e.m.Decide(print, test, p)
+	return m.Decide(print, test, p)
 }
 
 // check returns ErrModel for a print of another model.

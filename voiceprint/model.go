@@ -46,6 +46,7 @@ type Model struct {
 	net         *network
 	scoring     scoring
 	calibration *Calibration
+	desks       *desks
 }
 
 // LoadModel builds the model of an artefact: its network, and cohort, backend and calibration where the artefact has them.
@@ -64,6 +65,9 @@ func LoadModel(a *models.Artefact) (*Model, error) {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
 	out := &Model{id: ModelID{Name: m.Name, Version: m.Version}, net: net}
+	if out.desks, err = newDesks(); err != nil {
+		return nil, err
+	}
 	if n, err := hex.Decode(out.id.SHA256[:], []byte(m.SHA256)); err != nil || n != len(out.id.SHA256) {
 		return nil, fmt.Errorf("%w: %s: sha256 %q, want 64 hex digits", ErrModel, m.Name, m.SHA256)
 	}
@@ -125,26 +129,13 @@ type Embedding struct {
 // LeastSpeech is the net speech below which no embedding is made at all. A decision asks for far more: see Policy.
 const LeastSpeech = Rate / 4 // samples
 
-// Extractor makes embeddings with one model. It holds the working memory, which grows to the longest utterance and then no call of
-// Into allocates. One Extractor belongs to one goroutine at a time.
-type Extractor struct {
-	m       *Model
-	stream  *engine.Stream
-	keep    func(*engine.Frame)
-	rows    []float32 // T×40
-	scratch netScratch
-}
+// Extractor makes embeddings with one model. The working memory, megabytes for a minute of speech, belongs to the model and is lent to
+// a few embeddings for each processor at a time; the others wait in line. It grows to the longest utterance of up to a minute and then
+// no call of Into allocates. Safe for concurrent use.
+type Extractor struct{ m *Model }
 
 // NewExtractor returns an extractor of the model.
-func (m *Model) NewExtractor() (*Extractor, error) {
-	s, err := engine.NewStream(FrontEnd().Stream())
-	if err != nil {
-		return nil, err
-	}
-	e := &Extractor{m: m, stream: s}
-	e.keep = func(f *engine.Frame) { e.rows = append(e.rows, f.MFCC...) }
-	return e, nil
-}
+func (m *Model) NewExtractor() (*Extractor, error) { return &Extractor{m: m}, nil }
 
 // Model returns the model whose embeddings e makes.
 func (e *Extractor) Model() *Model { return e.m }
@@ -182,13 +173,15 @@ func (e *Extractor) raw(dst, x []float32) error {
 	if silent {
 		return fmt.Errorf("%w: all %d samples are %g", ErrNoSpeech, len(x), x[0])
 	}
-	e.rows = e.rows[:0]
-	e.stream.Write(x, e.keep)
-	e.stream.Flush(e.keep)
+	w := e.m.desks.take()
+	defer e.m.desks.give(w)
+	w.rows = w.rows[:0]
+	w.stream.Write(x, w.keep)
+	w.stream.Flush(w.keep)
 	dims := e.m.net.in
-	t := len(e.rows) / dims
-	removeMean(e.rows, dims)
-	e.m.net.forward(&e.scratch, dst, e.rows, t)
+	t := len(w.rows) / dims
+	removeMean(w.rows, dims)
+	e.m.net.forward(&w.scratch, dst, w.rows, t)
 	return nil
 }
 

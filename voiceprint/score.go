@@ -57,7 +57,7 @@ func (m *Model) WithScoring(t *nn.Tensors) (*Model, error) {
 	if l.err != nil {
 		return nil, l.err
 	}
-	return &Model{id: m.id, net: m.net, scoring: s}, nil
+	return &Model{id: m.id, net: m.net, desks: m.desks, scoring: s}, nil
 }
 
 func (s *scoring) loadCohort(l *loader, d int) {

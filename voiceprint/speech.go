@@ -141,12 +141,14 @@ type Collector struct {
 	back    int64 // samples by which the beginning of a segment may lie behind the newest one
 	ended   bool
 	net     []float32
+	dropped int     // samples of net speech in front of net that were kept once
 	power   float64 // sum of squares over the net speech
 	spoken  int64   // samples of net speech, kept or not
 	levels  levels
 	clips   clipping
 	band    *band
 	maxKept int
+	delay   int64 // samples by which scores come after their step
 }
 
 // NewCollector returns a collector with the network of package vad, or with its plain detector when net is nil.
@@ -154,16 +156,28 @@ func NewCollector(o CollectorOptions, net *vad.Net) (*Collector, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Collector{o: o, maxKept: int(o.MaxSeconds * Rate)}
-	var err error
+	detector := vad.DefaultOptions()
+	detector.Speech = o.Speech
+	scorer, err := vad.NewScorer(detector, net)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newCollector(o, scorer.DelaySamples())
+	if err != nil {
+		return nil, err
+	}
 	if c.resampler, err = audio.NewResampler(o.Rate, Rate); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRate, err)
 	}
-	detector := vad.DefaultOptions()
-	detector.Speech = o.Speech
-	if c.scorer, err = vad.NewScorer(detector, net); err != nil {
-		return nil, err
-	}
+	c.scorer = scorer
+	c.Reset()
+	return c, nil
+}
+
+// newCollector returns a collector of valid options that is told the scores, each delay samples after its step.
+func newCollector(o CollectorOptions, delay int64) (*Collector, error) {
+	c := &Collector{o: o, maxKept: int(o.MaxSeconds * Rate), delay: delay, open: -1}
+	var err error
 	if c.segmenter, err = vad.NewSegmenter(o.Speech, vad.KindSpeech); err != nil {
 		return nil, err
 	}
@@ -174,9 +188,8 @@ func NewCollector(o CollectorOptions, net *vad.Net) (*Collector, error) {
 	c.off = max(steps, 1) * vad.StepSamples
 	// A segment is believed after MinOnMs of speech, between which pauses of up to MinOffMs may lie.
 	on := int64(o.Speech.MinOnMs)*Rate/1000/vad.StepSamples + 2
-	c.back = min(on*c.off+timeline.Samples(int64(o.Speech.PadMs), Rate)+c.scorer.DelaySamples()+Rate, 60*Rate)
+	c.back = min(on*c.off+timeline.Samples(int64(o.Speech.PadMs), Rate)+delay+Rate, 60*Rate)
 	c.onScore, c.onEvent = c.score, c.event
-	c.Reset()
 	return c, nil
 }
 
@@ -187,7 +200,7 @@ func (c *Collector) Reset() {
 	c.segmenter.Flush(0, func(vad.Event) {})
 	c.in, c.base, c.scored, c.open, c.taken, c.ended = 0, 0, 0, -1, 0, false
 	c.power, c.spoken, c.levels, c.clips = 0, 0, levels{}, clipping{}
-	c.recent, c.net = c.recent[:0], c.net[:0]
+	c.recent, c.net, c.dropped = c.recent[:0], c.net[:0], 0
 	c.band.reset()
 }
 
@@ -199,10 +212,8 @@ func (c *Collector) Write(x []float32) error {
 	if c.ended {
 		return fmt.Errorf("%w: sample %d comes after the end, want Reset first", ErrSample, c.in)
 	}
-	for i, v := range x {
-		if !(v >= -farBeyond && v <= farBeyond) {
-			return fmt.Errorf("%w: sample %d is %v, want within ±%d", ErrSample, c.in+int64(i), v, farBeyond)
-		}
+	if err := c.check(x); err != nil {
+		return err
 	}
 	c.in += int64(len(x))
 	for len(x) > 0 { // in pieces, so that no segment's samples are gone when it is decided and memory stays small
@@ -211,6 +222,15 @@ func (c *Collector) Write(x []float32) error {
 		c.wide = c.resampler.Write(c.wide[:0], x[:n])
 		c.advance(c.wide)
 		x = x[n:]
+	}
+	return nil
+}
+
+func (c *Collector) check(x []float32) error {
+	for i, v := range x {
+		if !(v >= -farBeyond && v <= farBeyond) {
+			return fmt.Errorf("%w: sample %d is %v, want within ±%d", ErrSample, c.in+int64(i), v, farBeyond)
+		}
 	}
 	return nil
 }
@@ -230,23 +250,34 @@ func (c *Collector) Flush() {
 // Speech returns the net speech so far. Of a segment that is still spoken it holds what its end can no longer take away. The
 // samples are borrowed: good until Reset, and not to be changed.
 func (c *Collector) Speech() Speech {
-	s := Speech{Samples: c.net[:len(c.net):len(c.net)]}
-	s.Quality = Quality{
-		NetSpeech:   timeline.Duration(int64(len(c.net)), Rate),
+	return Speech{Samples: c.net[:len(c.net):len(c.net)], Quality: c.quality()}
+}
+
+func (c *Collector) quality() Quality {
+	return Quality{
+		NetSpeech:   timeline.Duration(int64(c.dropped+len(c.net)), Rate),
 		SNRdB:       c.levels.snr(c.power / float64(max(c.spoken, 1))),
 		Clipped:     c.clips.share(),
 		BandwidthHz: c.band.edge(),
 	}
-	return s
 }
 
 // Heard returns the length of all audio so far, pauses included.
 func (c *Collector) Heard() time.Duration { return timeline.Duration(c.in, c.o.Rate) }
 
 func (c *Collector) advance(x []float32) {
+	c.hear(x)
+	c.scorer.Write(x, c.onScore)
+	c.forget()
+}
+
+func (c *Collector) hear(x []float32) {
 	c.recent = append(c.recent, x...)
 	c.levels.add(x)
-	c.scorer.Write(x, c.onScore)
+}
+
+// forget lets go of the samples that no segment can reach back to.
+func (c *Collector) forget() {
 	keep := c.base + int64(len(c.recent)) - c.back
 	if c.open >= 0 {
 		keep = min(keep, c.taken)
@@ -260,7 +291,7 @@ func (c *Collector) advance(x []float32) {
 func (c *Collector) score(s vad.Score) {
 	c.scored++
 	end := c.base + int64(len(c.recent))
-	known := c.scored*vad.StepSamples + c.scorer.DelaySamples()
+	known := c.scored*vad.StepSamples + c.delay
 	if c.ended {
 		known = end
 	}
@@ -280,6 +311,12 @@ func (c *Collector) event(e vad.Event) {
 	c.open = -1
 }
 
+// drop forgets the oldest n samples of the net speech, which stay counted.
+func (c *Collector) drop(n int) {
+	c.net = c.net[:copy(c.net, c.net[n:])]
+	c.dropped += n
+}
+
 // take moves the samples of the open segment up to position end into the net speech.
 func (c *Collector) take(end int64) {
 	from, to := max(c.taken-c.base, 0), min(end-c.base, int64(len(c.recent)))
@@ -293,5 +330,5 @@ func (c *Collector) take(end int64) {
 		c.power += float64(v) * float64(v)
 	}
 	c.band.add(x)
-	c.net = append(c.net, x[:min(len(x), c.maxKept-len(c.net))]...)
+	c.net = append(c.net, x[:min(len(x), c.maxKept-c.dropped-len(c.net))]...)
 }

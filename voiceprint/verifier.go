@@ -10,7 +10,7 @@ import (
 type LiveOptions struct {
 	Policy Policy
 	Every  time.Duration // net speech that must be new before it is looked at again, 0.5 s or more
-	Growth float64       // and by which it must have grown, 1 or more: 1.25 keeps the work of a long call in proportion to its length
+	Growth float64       // and by which it must have grown, 1 or more: more than 1 keeps the work of a long call in proportion to its length
 
 	// A decision is certain, and no more speech is looked at, when the LLR lies CertainLLR beyond its threshold with
 	// CertainSpeech behind it.
@@ -22,7 +22,7 @@ type LiveOptions struct {
 
 // DefaultLive returns a look every 2 s of net speech at first.
 func DefaultLive() LiveOptions {
-	return LiveOptions{Policy: DefaultPolicy(), Every: 2 * time.Second, Growth: 1.25, CertainLLR: 3, CertainSpeech: 8 * time.Second, HoldLLR: 0.5}
+	return LiveOptions{Policy: DefaultPolicy(), Every: 2 * time.Second, Growth: 1.5, CertainLLR: 3, CertainSpeech: 8 * time.Second, HoldLLR: 0.5}
 }
 
 // Validate returns every problem of o, joined; errors.Is finds ErrOptions.
@@ -55,7 +55,7 @@ type Change struct {
 // Several looks at one call accept an impostor a little more often than one look does: the rate of the threshold holds for one.
 // Not safe for concurrent use.
 type Verifier struct {
-	e       *Extractor
+	m       *Model
 	o       LiveOptions
 	print   *Voiceprint
 	enrol   Side
@@ -65,18 +65,18 @@ type Verifier struct {
 	closed  bool
 }
 
-// NewVerifier returns a verifier of one claim. Its decision is inconclusive until there is speech. e is used during calls only.
+// NewVerifier returns a verifier of one claim. Its decision is inconclusive until there is speech.
 // Errors: ErrModel for a print of another model, ErrOptions.
-func NewVerifier(e *Extractor, print *Voiceprint, o LiveOptions) (*Verifier, error) {
+func NewVerifier(m *Model, print *Voiceprint, o LiveOptions) (*Verifier, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	enrol, err := e.m.Side(print.Embedding())
+	enrol, err := m.Side(print.Embedding())
 	if err != nil {
 		return nil, err
 	}
-	v := &Verifier{e: e, o: o, print: print, enrol: enrol, next: max(o.Every, o.Policy.Floor.NetSpeech)}
-	v.now = e.m.unheard(Quality{SNRdB: unknown, BandwidthHz: unknown}, o.Policy, ErrNoSpeech)
+	v := &Verifier{m: m, o: o, print: print, enrol: enrol, next: max(o.Every, o.Policy.Floor.NetSpeech)}
+	v.now = m.unheard(Quality{SNRdB: unknown, BandwidthHz: unknown}, o.Policy, ErrNoSpeech)
 	return v, nil
 }
 
@@ -86,21 +86,25 @@ func (v *Verifier) Decision() Decision { return v.now }
 // Certain reports whether more speech would not be looked at.
 func (v *Verifier) Certain() bool { return v.certain }
 
-// Update gives the net speech of the call so far, as Collector.Speech returns it: each time all of it. It returns a Change when the
-// outcome changed, else nil; LLR and reasons of Decision sharpen without one. Errors: ErrSample.
-func (v *Verifier) Update(s Speech) (*Change, error) {
-	if v.certain || v.closed || s.Quality.NetSpeech < v.next {
+// Update looks at the net speech of the call so far, each time all of it; it is embedded only where it is time to. Update returns a
+// Change when the outcome changed, else nil; LLR and reasons of Decision sharpen without one. Errors: those of h, ErrModel.
+func (v *Verifier) Update(h Heard) (*Change, error) {
+	if v.certain || v.closed {
 		return nil, nil
 	}
-	v.next = max(s.Quality.NetSpeech+v.o.Every, time.Duration(float64(s.Quality.NetSpeech)*v.o.Growth))
-	test, err := v.embed(s)
+	net := h.Quality().NetSpeech
+	if net < v.next {
+		return nil, nil
+	}
+	v.next = max(net+v.o.Every, time.Duration(float64(net)*v.o.Growth))
+	test, err := v.embed(h)
 	if err != nil {
 		return nil, err
 	}
 	if test == nil {
 		return nil, nil
 	}
-	d := v.e.m.decide(v.enrol, *test, v.o.Policy)
+	d := v.m.decide(v.enrol, *test, v.o.Policy)
 	if d.Outcome != v.now.Outcome && v.held(d) {
 		accept, llr := *d.Threshold, *d.LLR
 		d.Outcome = v.now.Outcome
@@ -110,13 +114,13 @@ func (v *Verifier) Update(s Speech) (*Change, error) {
 	return v.become(d), nil
 }
 
-// Close ends the call and decides on all of its net speech, as Extractor.Verify does on a recording: the record of a live call is
-// that of its recording. A change is returned even after a certain decision.
-func (v *Verifier) Close(s Speech) (*Change, error) {
+// Close ends the call and decides on all of its net speech: the record of a live call is that of its recording. A change is returned
+// even after a certain decision.
+func (v *Verifier) Close(h Heard) (*Change, error) {
 	if v.closed {
 		return nil, nil
 	}
-	d, err := v.e.Verify(v.print, s, v.o.Policy)
+	d, err := v.m.verify(v.print, h, v.o.Policy)
 	if err != nil {
 		return nil, err
 	}
@@ -124,15 +128,15 @@ func (v *Verifier) Close(s Speech) (*Change, error) {
 	return v.become(d), nil
 }
 
-func (v *Verifier) embed(s Speech) (*Side, error) {
-	e, err := v.e.Embed(s)
+func (v *Verifier) embed(h Heard) (*Side, error) {
+	e, err := h.Embed()
 	if errors.Is(err, ErrNoSpeech) || errors.Is(err, ErrTooLittle) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	side, err := v.e.m.Side(e)
+	side, err := v.m.Side(e)
 	return &side, err
 }
 

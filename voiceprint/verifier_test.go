@@ -35,9 +35,12 @@ func speechOf(x []float32) Speech {
 	return s
 }
 
+// heardOf is speech that is all there.
+func heardOf(e *Extractor, x []float32) Heard { return embeddable{e, speechOf(x)} }
+
 func TestVerifierSharpensAndStops(t *testing.T) {
 	e, p, x := ownVoice(t)
-	v, err := NewVerifier(e, p, DefaultLive())
+	v, err := NewVerifier(e.m, p, DefaultLive())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +51,7 @@ func TestVerifierSharpensAndStops(t *testing.T) {
 	looks, last := 0, time.Duration(0)
 	for n := Rate / 2; n <= len(x); n += Rate / 2 {
 		was := v.Decision()
-		c, err := v.Update(speechOf(x[:n]))
+		c, err := v.Update(heardOf(e, x[:n]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +75,7 @@ func TestVerifierSharpensAndStops(t *testing.T) {
 		t.Errorf("%d looks, the last at %v: want it to stop when certain", looks, last)
 	}
 	// The end of the call decides on everything, as a recording would.
-	if _, err := v.Close(speechOf(x)); err != nil {
+	if _, err := v.Close(heardOf(e, x)); err != nil {
 		t.Fatal(err)
 	}
 	want, err := e.Verify(p, speechOf(x), DefaultPolicy())
@@ -82,7 +85,7 @@ func TestVerifierSharpensAndStops(t *testing.T) {
 	if d := v.Decision(); d.Outcome != want.Outcome || *d.LLR != *want.LLR || !slices.Equal(d.Reasons, want.Reasons) {
 		t.Errorf("at the end %v, of the recording %v", d, want)
 	}
-	if c, err := v.Update(speechOf(x)); c != nil || err != nil {
+	if c, err := v.Update(heardOf(e, x)); c != nil || err != nil {
 		t.Errorf("after the end: %v, %v", c, err)
 	}
 }
@@ -93,7 +96,7 @@ func TestVerifierNeverFlipsSilently(t *testing.T) {
 	e, p, x := ownVoice(t)
 	o := DefaultLive()
 	o.CertainSpeech = time.Hour // go on looking
-	v, err := NewVerifier(e, p, o)
+	v, err := NewVerifier(e.m, p, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +108,7 @@ func TestVerifierNeverFlipsSilently(t *testing.T) {
 	var told []Outcome
 	for n := Rate; n <= len(line); n += Rate {
 		was := v.Decision().Outcome
-		c, err := v.Update(speechOf(line[:n]))
+		c, err := v.Update(heardOf(e, line[:n]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +145,7 @@ func TestVerifierRefuses(t *testing.T) {
 	e, p, _ := ownVoice(t)
 	strange := *p
 	strange.Model.Version = "0"
-	if _, err := NewVerifier(e, &strange, DefaultLive()); !errors.Is(err, ErrModel) {
+	if _, err := NewVerifier(e.m, &strange, DefaultLive()); !errors.Is(err, ErrModel) {
 		t.Errorf("print of another model: error %v, want ErrModel", err)
 	}
 	for _, bad := range []func(o *LiveOptions){
@@ -151,7 +154,7 @@ func TestVerifierRefuses(t *testing.T) {
 	} {
 		o := DefaultLive()
 		bad(&o)
-		if _, err := NewVerifier(e, p, o); !errors.Is(err, ErrOptions) {
+		if _, err := NewVerifier(e.m, p, o); !errors.Is(err, ErrOptions) {
 			t.Errorf("%+v: error %v, want ErrOptions", o, err)
 		}
 	}

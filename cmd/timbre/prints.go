@@ -190,7 +190,7 @@ func (p *prints) ownPolicy(ctx context.Context) error {
 func (p *prints) desk(v *voices) *people.Desk {
 	id := v.model.ID()
 	return &people.Desk{Registry: p.registry, Policy: p.policy,
-		Known: caller.New(caller.Options{Model: v.model, Speech: v.detector, Now: time.Now, Name: interaction.Model{
+		Known: caller.New(caller.Options{Model: v.model, Now: time.Now, Name: interaction.Model{
 			Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: v.manifest.LicenceClass,
 		}}),
 		Extractor: func() (*voiceprint.Extractor, func(), error) {

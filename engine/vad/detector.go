@@ -8,7 +8,8 @@ type Detector struct {
 	tones                *tones
 	samples              int64 // written so far
 	ended                bool
-	told                 int64 // scores told so far
+	told                 int64   // scores told so far
+	scores               []Score // of the last Write or Flush
 	onScore              func(Score)
 	emit                 func(Event)
 }
@@ -44,7 +45,7 @@ func NewDetector(o Options, net *Net) (*Detector, error) {
 // Write takes samples in [-1, 1] and calls emit for every event that they decide, before it returns. Events of one kind come in
 // order; those of different kinds may overlap in time, as speech over hold music does. It allocates nothing.
 func (d *Detector) Write(x []float32, emit func(Event)) {
-	d.emit = emit
+	d.emit, d.scores = emit, d.scores[:0]
 	for len(x) > 0 {
 		// One step at a time keeps the order of events of different kinds the same however the samples are cut.
 		n := min(len(x), StepSamples-int(d.samples%StepSamples))
@@ -60,7 +61,7 @@ func (d *Detector) Write(x []float32, emit func(Event)) {
 
 // Flush ends the stream: everything still open gets its End. The detector is then ready for another stream that begins at 0.
 func (d *Detector) Flush(emit func(Event)) {
-	d.emit, d.ended = emit, true
+	d.emit, d.ended, d.scores = emit, true, d.scores[:0]
 	d.scorer.Flush(d.onScore)
 	for _, s := range []*Segmenter{d.speech, d.music, d.noise} {
 		if s != nil {
@@ -73,8 +74,16 @@ func (d *Detector) Flush(emit func(Event)) {
 	d.emit, d.ended, d.samples, d.told = nil, false, 0, 0
 }
 
+// Scores returns what the last Write or Flush scored, a step each, in order, as a Scorer of the same options and network tells them:
+// whoever needs another segmentation of the channel need not score it again. Borrowed until the next Write or Flush.
+func (d *Detector) Scores() []Score { return d.scores }
+
+// DelaySamples returns how long after the last sample of a step its score is told.
+func (d *Detector) DelaySamples() int64 { return d.scorer.DelaySamples() }
+
 func (d *Detector) score(s Score) {
 	d.told++
+	d.scores = append(d.scores, s)
 	known := d.told*StepSamples + d.scorer.DelaySamples()
 	if d.ended {
 		known = d.samples

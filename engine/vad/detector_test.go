@@ -375,3 +375,34 @@ func BenchmarkScorer(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(x))/Rate*float64(b.N)/b.Elapsed().Seconds(), "x_realtime")
 }
+
+// TestScoresAreThoseOfAScorer cuts a call at random, twice with the same detector.
+func TestScoresAreThoseOfAScorer(t *testing.T) {
+	x := read(t, "calls/short-call.wav")[0]
+	s, err := NewScorer(DefaultOptions(), shippedNet(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []Score
+	keep := func(sc Score) { want = append(want, sc) }
+	s.Write(x, keep)
+	s.Flush(keep)
+	d, err := NewDetector(DefaultOptions(), shippedNet(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(9, 9))
+	for range 2 {
+		var got []Score
+		for rest := x; len(rest) > 0; {
+			n := min(len(rest), r.IntN(2000))
+			d.Write(rest[:n], func(Event) {})
+			got = append(got, d.Scores()...)
+			rest = rest[n:]
+		}
+		d.Flush(func(Event) {})
+		if got = append(got, d.Scores()...); !slices.Equal(got, want) {
+			t.Fatalf("%d scores differ from the scorer's %d", len(got), len(want))
+		}
+	}
+}

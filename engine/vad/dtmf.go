@@ -3,6 +3,7 @@ package vad
 import (
 	"math"
 
+	"github.com/timbre-voice/timbre/engine/nn"
 	"github.com/timbre-voice/timbre/engine/timeline"
 )
 
@@ -31,25 +32,26 @@ const maxPower = 1e6
 // dtmf correlates each window with the eight frequencies. The phase step from one hop to the next gives the frequency to a few
 // Hz, far below the width of the window's main lobe, which is what Q.24's 3.5 % limit asks for.
 type dtmf struct {
-	cos, sin [8][dtmfWindow]float32 // windowed references
-	win2     [dtmfWindow]float32    // squared window
-	turn     [8]complex128          // exp(-iω·hop): undoes the phase step of a tone exactly on frequency
-	sumW     float64
-	sumW2    float64
-	spread   float64 // second moment of the window in s²: how fast its main lobe falls
-	buf      [dtmfWindow]float32
-	fill     int
-	at       int64 // samples taken
-	last     [8]complex128
-	digit    int // the digit of the running hits, -1 for none
-	hits     int
-	misses   int
-	from     int64 // first sample of the running digit
-	upto     int64 // its end as known so far
-	open     bool
+	waves  []float32           // 16×dtmfWindow: windowed cosine and sine of each frequency, one after the other
+	win2   [dtmfWindow]float32 // squared window
+	turn   [8]complex128       // exp(-iω·hop): undoes the phase step of a tone exactly on frequency
+	sumW   float64
+	sumW2  float64
+	spread float64 // second moment of the window in s²: how fast its main lobe falls
+	buf    [dtmfWindow]float32
+	fill   int
+	at     int64 // samples taken
+	last   [8]complex128
+	digit  int // the digit of the running hits, -1 for none
+	hits   int
+	misses int
+	from   int64 // first sample of the running digit
+	upto   int64 // its end as known so far
+	open   bool
 }
 
 func (d *dtmf) init() {
+	d.waves = make([]float32, 2*len(dtmfHz)*dtmfWindow)
 	for n := range dtmfWindow {
 		w := 0.54 - 0.46*math.Cos(2*math.Pi*float64(n)/(dtmfWindow-1)) // Hamming
 		d.sumW += w
@@ -57,7 +59,7 @@ func (d *dtmf) init() {
 		d.win2[n] = float32(w * w)
 		for k, hz := range dtmfHz {
 			s, c := math.Sincos(2 * math.Pi * hz * float64(n) / Rate)
-			d.cos[k][n], d.sin[k][n] = float32(w*c), float32(-w*s)
+			d.waves[2*k*dtmfWindow+n], d.waves[(2*k+1)*dtmfWindow+n] = float32(w*c), float32(-w*s)
 		}
 	}
 	for n := range dtmfWindow {
@@ -140,15 +142,12 @@ func (d *dtmf) detect() int {
 	}
 	var spec [8]complex128
 	var p [8]float64
+	var parts [2 * len(dtmfHz)]float32
+	nn.DotRows(parts[:], d.waves, d.buf[:])
 	for k := range dtmfHz {
-		var re, im float32
-		c, s := &d.cos[k], &d.sin[k]
-		for n, v := range d.buf {
-			re += c[n] * v
-			im += s[n] * v
-		}
-		spec[k] = complex(float64(re), float64(im))
-		p[k] = 2 * (float64(re)*float64(re) + float64(im)*float64(im)) / (d.sumW * d.sumW) // A²/2 of a sine of amplitude A
+		re, im := float64(parts[2*k]), float64(parts[2*k+1])
+		spec[k] = complex(re, im)
+		p[k] = 2 * (re*re + im*im) / (d.sumW * d.sumW) // A²/2 of a sine of amplitude A
 	}
 	row, col := 0, 4
 	for k := 1; k < 4; k++ {

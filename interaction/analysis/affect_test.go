@@ -233,8 +233,8 @@ func TestAffectOptionsNameEveryFault(t *testing.T) {
 func TestChannelTellsTheCourseLive(t *testing.T) {
 	var events []Event
 	emit := func(e Event) { events = append(events, e) }
-	customer := &channel{index: 1, emit: emit, affect: newLiveAffect(DefaultAffectOptions())}
-	agent := &channel{index: 0, emit: emit}
+	customer := &channel{index: 1, emit: emit, who: Channel{Role: interaction.RoleCustomer}, affectOptions: DefaultAffectOptions()}
+	agent := &channel{index: 0, emit: emit, who: Channel{Role: interaction.RoleAgent}}
 	segments := steps([]float64{0.1, 0.8}, []float64{0.4, 0.75}, 10)
 	for i := range segments {
 		agent.follow(&segments[i])
@@ -244,7 +244,7 @@ func TestChannelTellsTheCourseLive(t *testing.T) {
 	points, alerts := 0, 0
 	for _, e := range events {
 		switch {
-		case e.Channel == 1 && e.Kind == EventAffect && e.Affect != nil:
+		case e.Channel == 1 && e.Kind == EventAffect && e.Affect != nil && e.Course.Overall.SpeechMs >= e.Affect.SpeechMs && e.Course.Timeline[0].AtMs == e.Affect.AtMs:
 			points++
 		case e.Channel == 1 && e.Kind == EventAlert && e.Alert.Rule == interaction.RuleEscalation && e.AtMs == 145_000:
 			alerts++

@@ -40,6 +40,7 @@ func (s *Session) bind(b interaction.Binding) {
 		s.consents = append(s.consents, b.ConsentRef)
 	}
 	s.bound.Merge(b)
+	var customer *channel
 	for i, role := range b.ChannelRoles {
 		if role == "" {
 			continue
@@ -53,6 +54,12 @@ func (s *Session) bind(b interaction.Binding) {
 		who := &s.channels[i].who
 		who.Role = role
 		who.Separated = who.Separated || told && !who.Mixed
+		if role == interaction.RoleCustomer {
+			customer = s.channels[i]
+		}
+	}
+	if customer != nil {
+		customer.catchUp()
 	}
 }
 

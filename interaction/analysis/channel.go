@@ -8,6 +8,7 @@ import (
 	"github.com/timbre-voice/timbre/engine/timeline"
 	"github.com/timbre-voice/timbre/engine/vad"
 	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/voiceprint"
 )
 
 const (
@@ -32,13 +33,16 @@ type channel struct {
 	detector  *vad.Detector
 	prosody   *prosody
 	loudness  *engine.Loudness // of the speech
-	affect    *liveAffect      // nil: not the customer's channel
+	affect    *liveAffect      // nil: nothing of the customer was scored
 	emotion   *emotionLane     // nil: no model is loaded
+
+	affectOptions AffectOptions
 
 	received int64 // samples that came in, gaps included, at rate
 	scratch  []float32
 	history  history
 	open     int64 // start of the segment that is being spoken, -1 outside
+	steps    int64 // that the detector has scored
 	levels   levels
 	clipping clipping
 
@@ -84,9 +88,7 @@ func newChannel(s *Session, index int, who Channel) (*channel, error) {
 	if c.detector, err = vad.NewDetector(e.vad, e.net); err != nil {
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
 	}
-	if who.Role == interaction.RoleCustomer {
-		c.affect = newLiveAffect(o.affect())
-	}
+	c.affectOptions = o.affect()
 	if c.emotion, err = e.newEmotionLane(o.Permit); err != nil {
 		return nil, fmt.Errorf("analysis: channel %d: %w", index, err)
 	}
@@ -100,10 +102,9 @@ func newChannel(s *Session, index int, who Channel) (*channel, error) {
 func (c *channel) write(x []float32) {
 	c.received += int64(len(x))
 	c.clipping.add(x)
-	c.session.hearVoice(c, x)
 	c.session.hearEnrol(c, x)
 	c.scratch = c.resampler.Write(c.scratch[:0], x)
-	c.advance(c.scratch)
+	c.advance(c.scratch, x)
 }
 
 // skip stands silence in for n samples that are not there and records the gap.
@@ -134,15 +135,20 @@ func (c *channel) heardMs() int64 { return c.received * 1000 / int64(c.rate) }
 // flush ends the channel.
 func (c *channel) flush() {
 	c.scratch = c.resampler.Flush(c.scratch[:0])
-	c.advance(c.scratch)
+	c.advance(c.scratch, nil)
 	c.detector.Flush(c.hear)
+	c.session.flushVoice(c, voiceprint.Piece{At: c.history.end(), Scores: c.detector.Scores(), Step: c.steps})
 }
 
-// advance takes the next samples at Rate.
-func (c *channel) advance(x []float32) {
+// advance takes the next samples at Rate, and raw, of which they are made.
+func (c *channel) advance(x, raw []float32) {
+	at := c.history.end()
 	c.history.add(x)
 	c.levels.add(x)
 	c.detector.Write(x, c.hear)
+	scores := c.detector.Scores()
+	c.session.hearVoice(c, voiceprint.Piece{Raw: raw, Samples: x, At: at, Scores: scores, Step: c.steps})
+	c.steps += int64(len(scores))
 	c.followSpeech()
 	from := c.history.end() - lookback
 	if c.open >= 0 {
@@ -183,7 +189,7 @@ func (c *channel) addSegment(v timeline.Interval) {
 	}}
 	c.power += s.power * float64(v.Len())
 	c.loudness.Write(x)
-	s.record.Prosody, s.syllables, s.absent = c.prosody.measure(x)
+	s.record.Prosody, s.syllables, s.absent = c.prosody.measure(x, c.pitchOf(v, x))
 	for i := range s.absent {
 		channel := c.index
 		s.absent[i].Channel, s.absent[i].Segment = &channel, id
@@ -192,7 +198,7 @@ func (c *channel) addSegment(v timeline.Interval) {
 	c.segments = append(c.segments, s)
 	live, prosody := s.record, *s.record.Prosody
 	live.Prosody, live.SNRdB = &prosody, c.snr(s.power)
-	live.Emotion = c.readEmotion(v, x, live.SNRdB)
+	live.Emotion = c.readEmotion(v, live.SNRdB)
 	live.ParticipantID = c.session.participantID(c, c.session.keptLegs(), live.StartMs)
 	c.emit(Event{Kind: EventSegment, Channel: c.index, AtMs: live.EndMs, Segment: &live})
 	c.follow(&live)

@@ -15,7 +15,8 @@
 //
 // The record does not depend on how the samples were cut into writes, nor on how the writes of the channels interleave. One
 // goroutine owns the session's state; it ends with Close or Abort, one of which must be called. Memory is bounded: a queue of
-// queueLen pieces and the longest segment of each channel, besides one byte for each 20 ms of a channel.
+// queueLen pieces, the longest segment of each channel and, where the customer may be known by voice, 15 s of their speech; what grows
+// with the call is what its record holds, a kilobyte or two of features for each segment, and one byte for each 20 ms of a channel.
 //
 // A live call tells more as it runs: Bind says who is on it, Mark what happens to it, AddChannel brings the stream of another side,
 // Snapshot gives the record so far. Bindings and marks carry their meaning by position, not by when they were told, so that they

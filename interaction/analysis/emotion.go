@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/timbre-voice/timbre/engine"
 	"github.com/timbre-voice/timbre/engine/timeline"
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/policy"
@@ -56,7 +57,15 @@ type emotionLane struct {
 type heard struct {
 	functionals []float32 // nil where the segment is too short and nothing was near
 	seconds     float64   // of the segment itself
+
+	// The score of the last snapshot, and the seconds of speech that it knew of.
+	shown      *interaction.Emotion
+	shownKnown float64
 }
+
+// knowsMore is by how much the speech that is known must have grown before a snapshot scores a segment again: what a longer call says
+// of a speaker changes a score ever less, and the work of all snapshots stays in proportion to the length of the call.
+const knowsMore = 1.25
 
 // newEmotionLane returns a lane that has heard nothing, nil where no model is loaded or p allows emotion on no side.
 func (e *Engine) newEmotionLane(p policy.Permit) (*emotionLane, error) {
@@ -117,12 +126,12 @@ func (c *channel) tellProvisional() {
 	c.emit(Event{Kind: EventProvisional, Channel: c.index, AtMs: live.EndMs, Segment: &live})
 }
 
-// readEmotion ends the reading of the segment that was just added, v with samples x, and returns its first score, nil where there
-// is none yet.
-func (c *channel) readEmotion(v timeline.Interval, x []float32, snr *float64) *interaction.Emotion {
+// pitchOf returns the pitch track of the segment v with samples x, and ends its reading for emotion, where that is allowed: the
+// reader has followed the pitch already.
+func (c *channel) pitchOf(v timeline.Interval, x []float32) []engine.PitchFrame {
 	l := c.emotion
 	if l == nil {
-		return nil
+		return c.prosody.follow(x)
 	}
 	fed := l.fed
 	l.fed = -1
@@ -132,12 +141,31 @@ func (c *channel) readEmotion(v timeline.Interval, x []float32, snr *float64) *i
 	}
 	l.reader.Write(x[fed-v.Start:])
 	l.reader.Flush()
+	return l.reader.Pitch()
+}
+
+// readEmotion scores the segment that was just added, v, which the reader holds; nil where there is no score yet.
+func (c *channel) readEmotion(v timeline.Interval, snr *float64) *interaction.Emotion {
+	l := c.emotion
+	if l == nil {
+		return nil
+	}
 	h := heard{seconds: float64(v.Len()) / Rate}
 	l.measure(&h, v)
 	l.heard = append(l.heard, h)
-	if h.functionals == nil || snr != nil && *snr < leastEmotionSNR || c.emotionPermit(ms(v.Start)) != "" {
+	if !h.readable(snr) || c.emotionPermit(ms(v.Start)) != "" {
 		return nil
 	}
+	return l.score(&h)
+}
+
+// readable reports whether a segment that far above the noise is long and clear enough to be scored.
+func (h *heard) readable(snr *float64) bool {
+	return h.functionals != nil && (snr == nil || *snr >= leastEmotionSNR)
+}
+
+// score reads a segment from what was heard before it, and adds it to that; nil where it cannot be told.
+func (l *emotionLane) score(h *heard) *interaction.Emotion {
 	l.load(h.functionals)
 	s, err := l.scorer.Score(l.work, &l.before)
 	l.before.Add(l.work, h.seconds)
@@ -198,8 +226,9 @@ func (l *emotionLane) load(stored []float32) {
 }
 
 // finalEmotion scores every segment of c once more, segments being the same ones in the record, in the same order: each against what the
-// other segments of the whole call say of the speaker. What has no score has a reason in the result.
-func (c *channel) finalEmotion(segments []interaction.Segment) []interaction.NotComputed {
+// other segments of the whole call say of the speaker. What has no score has a reason in the result. For a snapshot, of a call that goes
+// on, a score that knew nearly as much will do.
+func (c *channel) finalEmotion(segments []interaction.Segment, snapshot bool) []interaction.NotComputed {
 	var absent []interaction.NotComputed
 	why := func(s *interaction.Segment, code interaction.Code, detail string) {
 		index := c.index
@@ -227,11 +256,16 @@ func (c *channel) finalEmotion(segments []interaction.Segment) []interaction.Not
 			all.Add(l.work, l.heard[i].seconds)
 		}
 	}
+	known := all.Seconds()
 	for i := range segments {
 		if !scored[i] {
 			continue
 		}
 		h := &l.heard[i]
+		if snapshot && h.shown != nil && known <= knowsMore*h.shownKnown {
+			segments[i].Emotion = h.shown
+			continue
+		}
 		l.load(h.functionals)
 		others := all.Without(l.work, h.seconds)
 		score, err := l.scorer.Score(l.work, &others)
@@ -240,6 +274,7 @@ func (c *channel) finalEmotion(segments []interaction.Segment) []interaction.Not
 			continue
 		}
 		segments[i].Emotion = emotionOf(score)
+		h.shown, h.shownKnown = segments[i].Emotion, known
 	}
 	return absent
 }
@@ -274,10 +309,10 @@ func (s *Session) emotionAbsent(c *channel) interaction.Code {
 }
 
 // emotions fills in what the segments of c in the record expressed, and returns why what is missing is missing.
-func (s *Session) emotions(c *channel, segments []interaction.Segment) []interaction.NotComputed {
+func (s *Session) emotions(c *channel, segments []interaction.Segment, snapshot bool) []interaction.NotComputed {
 	code := s.emotionAbsent(c)
 	if code == "" {
-		return c.finalEmotion(segments)
+		return c.finalEmotion(segments, snapshot)
 	}
 	index := c.index
 	return []interaction.NotComputed{{What: "emotion", Channel: &index, Code: code}, {What: "affect", Channel: &index, Code: code}}

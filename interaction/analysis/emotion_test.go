@@ -332,6 +332,37 @@ func TestStreamedReadingEqualsBatch(t *testing.T) {
 }
 
 // timelineOf returns the interval from and to in ms.
+// TestSnapshotsScoreLittleAgain takes one every 100 ms: the record of the end does not know of them, and the work is not that of so many
+// records.
+func TestSnapshotsScoreLittleAgain(t *testing.T) {
+	plain, often := &recorder{}, &recorder{}
+	o := options(8000, []Channel{{Role: interaction.RoleCustomer, Separated: true}})
+	want, _ := runCall(t, engineWith(t, plain), o, nil)
+	snapshots, scores := 0, 0
+	got, _ := runCall(t, engineWith(t, often), o, func(s *Session, ms int64) {
+		if ms%100 != 0 {
+			return
+		}
+		r, err := s.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		snapshots++
+		for _, seg := range r.Segments {
+			if seg.Emotion != nil {
+				scores++
+			}
+		}
+	})
+	if string(jsonOf(t, got)) != string(jsonOf(t, want)) {
+		t.Error("the record depends on the snapshots before it")
+	}
+	extra, segments := len(often.seconds)-len(plain.seconds), len(want.Segments)
+	if scores < 10*segments || extra > 4*segments {
+		t.Errorf("%d snapshots with %d scores of %d segments asked the model %d times, want at most %d", snapshots, scores, segments, extra, 4*segments)
+	}
+}
+
 func timelineOf(from, to int64) timeline.Interval {
 	return timeline.Interval{Start: timeline.Samples(from, Rate), End: timeline.Samples(to, Rate)}
 }

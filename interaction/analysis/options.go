@@ -29,6 +29,7 @@ type Options struct {
 	Voice     Voice                   // nil: nobody is known by voice
 	CSAT      *csat.Model             // the site's calibration; nil: cx.predicted_csat is absent
 	VoiceLive *voiceprint.LiveOptions // nil: voiceprint.DefaultLive
+	Clock     func() time.Duration    // never goes back, for Session.Load; nil: nothing is measured
 	OnEvent   func(Event)             // called by the session's own goroutine, in order; nil: none. It must not call the session
 }
 
@@ -91,7 +92,7 @@ const (
 	EventSoundStarted  EventKind = "sound_started"  // Sound as far as it has come; its start may still move
 	EventProvisional   EventKind = "provisional"    // Segment is still being spoken: Emotion is that of the speech so far
 	EventSound         EventKind = "sound"          // Sound is complete
-	EventAffect        EventKind = "affect"         // Affect is the customer's level after a scored segment, from what was heard so far
+	EventAffect        EventKind = "affect"         // Affect is the customer's level after a scored segment, from what was heard so far, Course the course to there
 	EventVoice         EventKind = "voice"          // Voice is what is known of the customer's voice now, sharper than before
 	EventAlert         EventKind = "alert"          // Alert was raised; at Close the record's alerts are those of the final scores
 )
@@ -105,6 +106,7 @@ type Event struct {
 	Segment *interaction.Segment
 	Sound   *interaction.Sound
 	Affect  *interaction.AffectPoint
+	Course  *interaction.Affect // with the newest point of the timeline alone, without deciles
 	Alert   *interaction.Alert
 	Voice   *interaction.Voice
 }

@@ -40,21 +40,25 @@ func newProsody() (*prosody, error) {
 	return &prosody{pitch: pitch, voice: voice, syllables: syllables}, nil
 }
 
-// measure returns how the segment x, at Rate, was spoken, its number of syllables, and what could not be measured. The level
-// is the caller's to add.
-func (p *prosody) measure(x []float32) (*interaction.Prosody, int, []interaction.NotComputed) {
+// follow returns the pitch track of the segment x, at Rate, good until the next call.
+func (p *prosody) follow(x []float32) []engine.PitchFrame {
 	p.track = p.track[:0]
 	keep := func(f engine.PitchFrame) { p.track = append(p.track, f) }
 	p.pitch.Write(x, keep)
 	p.pitch.Flush(keep)
+	return p.track
+}
 
+// measure returns how the segment x, at Rate, whose pitch is track, was spoken, its number of syllables, and what could not be
+// measured. The level is the caller's to add.
+func (p *prosody) measure(x []float32, track []engine.PitchFrame) (*interaction.Prosody, int, []interaction.NotComputed) {
 	var out interaction.Prosody
 	var absent []interaction.NotComputed
 	tooShort := func(what, detail string) {
 		absent = append(absent, interaction.NotComputed{What: what, Code: interaction.CodeTooShort, Detail: detail})
 	}
 	p.f0 = p.f0[:0]
-	for _, f := range p.track {
+	for _, f := range track {
 		if f.Voiced() {
 			p.f0 = append(p.f0, float64(f.F0Hz))
 		}
@@ -67,14 +71,14 @@ func (p *prosody) measure(x []float32) (*interaction.Prosody, int, []interaction
 		tooShort("prosody.f0_hz", fmt.Sprintf("%.0f ms of voiced speech, want %d", voicedMs, minVoicedMs))
 	}
 	// The only error of both meters is too little voice, whose text has the amount and the floor.
-	if q, err := p.voice.Measure(x, 0, p.track); err == nil {
+	if q, err := p.voice.Measure(x, 0, track); err == nil {
 		out.Jitter = rounded(q.Jitter, 4)
 		out.Shimmer = rounded(q.Shimmer, 4)
 		out.HNRdB = rounded(q.HNRdB, 1)
 	} else {
 		tooShort("prosody.voice_quality", detail(err))
 	}
-	s, err := p.syllables.Measure(x, 0, p.track)
+	s, err := p.syllables.Measure(x, 0, track)
 	if err == nil {
 		out.SyllablesPerS = rounded(s.PerSecond, 2)
 	} else {

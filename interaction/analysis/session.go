@@ -44,6 +44,7 @@ type Session struct {
 	queue   chan piece
 	done    chan struct{}
 	buffers sync.Pool
+	meter   meter
 }
 
 // piece is one message to the owner goroutine: samples, a gap of so many samples, or something to do.
@@ -53,6 +54,14 @@ type piece struct {
 	samples *[]float32
 	skip    int64
 	reason  string
+}
+
+// len returns the samples that the piece stands for.
+func (p *piece) len() int64 {
+	if p.samples == nil {
+		return p.skip
+	}
+	return int64(len(*p.samples))
 }
 
 // NewSession starts a session. Close or Abort ends it.
@@ -69,6 +78,7 @@ func (e *Engine) NewSession(o Options) (*Session, error) {
 		queue:  make(chan piece, queueLen),
 		done:   make(chan struct{}),
 	}
+	s.meter.clock = o.Clock
 	s.buffers.New = func() any { b := make([]float32, 0, pieceLen); return &b }
 	if o.OnEvent != nil {
 		s.opts.OnEvent = func(e Event) {
@@ -99,16 +109,19 @@ func (e *Engine) NewSession(o Options) (*Session, error) {
 func (s *Session) run() {
 	defer close(s.done)
 	for p := range s.queue {
-		if p.do != nil {
-			p.do()
-			continue
-		}
-		ch := s.channels[p.channel]
-		if p.samples == nil {
-			ch.skip(p.skip, p.reason)
-			continue
-		}
-		ch.write(*p.samples)
+		s.meter.work(p.len(), func() { s.take(p) })
+	}
+}
+
+// take does what a piece asks for.
+func (s *Session) take(p piece) {
+	switch {
+	case p.do != nil:
+		p.do()
+	case p.samples == nil:
+		s.channels[p.channel].skip(p.skip, p.reason)
+	default:
+		s.channels[p.channel].write(*p.samples)
 		*p.samples = (*p.samples)[:0]
 		s.buffers.Put(p.samples)
 	}
@@ -160,10 +173,12 @@ func (s *Session) send(ctx context.Context, p piece) error {
 	if s.closed {
 		return ErrClosed
 	}
+	s.meter.send()
 	select {
 	case s.queue <- p:
 		return nil
 	case <-ctx.Done():
+		s.meter.refuse()
 		return context.Cause(ctx)
 	}
 }

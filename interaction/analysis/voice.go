@@ -1,12 +1,9 @@
 package analysis
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
@@ -21,9 +18,10 @@ type Voice interface {
 	Claim(ctx context.Context, speaker string) (Claimed, error)
 	// OptedOut reports whether a person asked never to be known by voice.
 	OptedOut(ctx context.Context, speaker string) (bool, error)
-	// Listen returns what takes in the customer's speech, at rate samples per second, and what embeds it. It is the only way by
-	// which a session comes to a speaker model.
-	Listen(rate int) (*voiceprint.Collector, *voiceprint.Extractor, error)
+	// Listen returns what takes in the customer's speech and embeds it. The audio came in at rate samples per second, and the scores
+	// of the speech come delay samples at voiceprint.Rate after their step. It is the only way by which a session comes to a speaker
+	// model.
+	Listen(rate int, delay int64) (*voiceprint.Listener, error)
 	// Model names the speaker model, for the record.
 	Model() interaction.Model
 	// Gallery returns the prints of a watchlist, or of everybody where list is empty, and whose each entry is.
@@ -76,19 +74,18 @@ type claim struct {
 
 // voiceLane is what a session knows of the customer's voice. Touched by the owner goroutine, or who ends the session after it.
 type voiceLane struct {
-	voice     Voice
-	live      voiceprint.LiveOptions
-	claim     *claim // the latest; nil: nobody claimed anything
-	optedOut  bool   // the customer, whoever the caller claims to be
-	collector *voiceprint.Collector
-	extractor *voiceprint.Extractor
-	channel   int // that is listened to, once there is a collector
-	cannot    string
-	since     int           // samples since the last look
-	nextAt    time.Duration // net speech at which to search again
-	hits      map[string]interaction.Candidate
-	outcomes  []VoiceOutcome // of claims that another took the place of
-	ended     *interaction.Voice
+	voice    Voice
+	live     voiceprint.LiveOptions
+	claim    *claim // the latest; nil: nobody claimed anything
+	optedOut bool   // the customer, whoever the caller claims to be
+	listener *voiceprint.Listener
+	channel  int // that is listened to, once there is a listener
+	cannot   string
+	since    int           // samples since the last look
+	nextAt   time.Duration // net speech at which to search again
+	hits     map[string]interaction.Candidate
+	outcomes []VoiceOutcome // of claims that another took the place of
+	ended    *interaction.Voice
 }
 
 // lookUp asks, in the goroutine of Bind, what is known of whom b names.
@@ -148,33 +145,33 @@ func (s *Session) voiceCode(c *channel) interaction.Code {
 	return s.opts.Permit.Voice(call)
 }
 
-// hearVoice takes the next samples of a channel, as they came.
-func (s *Session) hearVoice(c *channel, x []float32) {
+// hearVoice takes the next piece of a channel.
+func (s *Session) hearVoice(c *channel, p voiceprint.Piece) {
 	l := &s.voice
 	if l.voice == nil || c.who.Role != interaction.RoleCustomer || l.cannot != "" {
 		return
 	}
 	if s.voiceCode(c) != "" {
-		l.collector = nil // it was permitted before, and what was kept is forgotten
+		l.listener = nil // it was permitted before, and what was kept is forgotten
 		return
 	}
 	if !s.hasUse() {
 		return
 	}
-	if l.collector == nil || l.channel != c.index {
+	if l.listener == nil || l.channel != c.index {
 		var err error
-		if l.collector, l.extractor, err = l.voice.Listen(s.opts.Rate); err != nil {
-			l.collector, l.cannot = nil, err.Error()
+		if l.listener, err = l.voice.Listen(s.opts.Rate, c.detector.DelaySamples()); err != nil {
+			l.listener, l.cannot = nil, err.Error()
 			return
 		}
 		l.channel = c.index
 	}
-	if err := l.collector.Write(x); err != nil {
-		l.collector, l.cannot = nil, err.Error()
+	if err := l.listener.Write(p); err != nil {
+		l.listener, l.cannot = nil, err.Error()
 		return
 	}
-	l.since += len(x)
-	if time.Duration(l.since)*time.Second/time.Duration(s.opts.Rate) >= voiceLook {
+	l.since += len(p.Samples)
+	if time.Duration(l.since)*time.Second/Rate >= voiceLook {
 		l.since = 0
 		s.look(c)
 	}
@@ -189,11 +186,10 @@ func (s *Session) hasUse() bool {
 // look compares what was heard so far, where enough is new, and tells what became sharper.
 func (s *Session) look(c *channel) {
 	l := &s.voice
-	speech := l.collector.Speech()
-	changed := s.verify(speech)
-	if net := speech.Quality.NetSpeech; net >= max(firstSearch, l.nextAt) {
+	changed := s.verify()
+	if net := l.listener.Quality().NetSpeech; net >= max(firstSearch, l.nextAt) {
 		l.nextAt = time.Duration(searchAgain * float64(net))
-		changed = s.search(speech) || changed
+		changed = s.search() || changed
 	}
 	if changed && s.mayTell() {
 		s.tellVoice()
@@ -201,13 +197,13 @@ func (s *Session) look(c *channel) {
 }
 
 // verify lets the verifier of the claim look; it reports whether the decision became another or sharper.
-func (s *Session) verify(speech voiceprint.Speech) bool {
+func (s *Session) verify() bool {
 	l := &s.voice
 	if l.claim == nil || l.claim.known.Print == nil || !s.opts.Permit.Verification {
 		return false
 	}
 	if l.claim.verifier == nil {
-		v, err := voiceprint.NewVerifier(l.extractor, l.claim.known.Print, l.live)
+		v, err := voiceprint.NewVerifier(l.listener.Model(), l.claim.known.Print, l.live)
 		if err != nil {
 			l.cannot = err.Error()
 			return false
@@ -215,7 +211,7 @@ func (s *Session) verify(speech voiceprint.Speech) bool {
 		l.claim.verifier = v
 	}
 	was := l.claim.verifier.Decision()
-	if _, err := l.claim.verifier.Update(speech); err != nil {
+	if _, err := l.claim.verifier.Update(l.listener); err != nil {
 		l.cannot = err.Error()
 		return false
 	}
@@ -224,7 +220,7 @@ func (s *Session) verify(speech voiceprint.Speech) bool {
 }
 
 // search looks for the voice in the permitted lists, independently of the claim; it reports whether there is a new hit.
-func (s *Session) search(speech voiceprint.Speech) bool {
+func (s *Session) search() bool {
 	l, p := &s.voice, &s.opts.Permit
 	lists := p.Watchlists
 	if p.Identification {
@@ -233,7 +229,7 @@ func (s *Session) search(speech voiceprint.Speech) bool {
 	if len(lists) == 0 {
 		return false
 	}
-	test, err := l.extractor.Embed(speech)
+	test, err := l.listener.Embed()
 	if errors.Is(err, voiceprint.ErrNoSpeech) || errors.Is(err, voiceprint.ErrTooLittle) {
 		return false
 	}
@@ -286,29 +282,38 @@ func (s *Session) tellVoice() {
 	s.opts.OnEvent(Event{Kind: EventVoice, Channel: channel, AtMs: at, Voice: s.voiceRecord()})
 }
 
+// flushVoice tells that a channel has ended, with the scores that only its end tells.
+func (s *Session) flushVoice(c *channel, p voiceprint.Piece) {
+	l := &s.voice
+	if l.listener == nil || l.channel != c.index {
+		return
+	}
+	if err := l.listener.Flush(p); err != nil {
+		l.listener, l.cannot = nil, err.Error()
+	}
+}
+
 // endVoice decides on all of the customer's speech, once the audio has ended.
 func (s *Session) endVoice() {
 	l := &s.voice
 	if l.voice == nil {
 		return
 	}
-	if l.collector != nil {
-		l.collector.Flush()
-		speech := l.collector.Speech()
-		s.verify(speech) // makes the verifier of a short call
+	if l.listener != nil {
+		s.verify() // makes the verifier of a short call
 		if c := l.claim; c != nil && c.verifier != nil && l.cannot == "" {
-			if _, err := c.verifier.Close(speech); err != nil {
+			if _, err := c.verifier.Close(l.listener); err != nil {
 				l.cannot = err.Error()
 			}
 		}
 		l.hits = nil // the record is that of the whole call, whatever pieces it came in
-		s.search(speech)
+		s.search()
 	}
 	if l.claim != nil {
 		l.outcomes = append(l.outcomes, s.outcome(l.claim))
 	}
 	l.ended = s.voiceRecord()
-	l.collector, l.extractor = nil, nil // the speech of the call is not kept
+	l.listener = nil // the speech of the call is not kept
 }
 
 // tellOutcomes hands on what became of the claims. The first error is returned; the others are tried.
@@ -330,113 +335,10 @@ func (s *Session) outcome(c *claim) VoiceOutcome {
 		NetSpeechMs: v.NetSpeechMs, Reasons: v.Reasons, Shadow: s.opts.Permit.Shadow}
 }
 
-// judge words the decision on a claim.
-func (s *Session) judge(c *claim) interaction.Voice {
-	v := interaction.Voice{Decision: interaction.Inconclusive, Reasons: []string{}, Assurance: interaction.AssuranceEvidenceOnly,
-		Codec: s.opts.Contact.Media.Encoding}
-	var d voiceprint.Decision
-	switch {
-	case c == nil:
-		v.Reasons = append(v.Reasons, reasonNoClaim, voiceprint.CodeSpoofNotChecked)
-		return v
-	case c.failed:
-		v.Reasons = append(v.Reasons, reasonLookupFailed, voiceprint.CodeSpoofNotChecked)
-		return v
-	case c.known.Decision != "":
-		d = voiceprint.Withhold(voiceprint.Outcome(c.known.Decision))
-	case c.verifier != nil:
-		d = c.verifier.Decision()
-	default:
-		code := voiceprint.CodeNoSpeech
-		if s.voice.cannot != "" {
-			code = reasonCannotListen
-		}
-		v.Reasons = append(v.Reasons, code, voiceprint.CodeSpoofNotChecked)
-		return v
-	}
-	v.Decision, v.LLR, v.Threshold, v.NetSpeechMs = interaction.Decision(d.Outcome), d.LLR, d.Threshold, d.Quality.NetSpeech.Milliseconds()
-	if snr := d.Quality.SNRdB; !math.IsNaN(snr) && !math.IsInf(snr, 0) {
-		v.SNRdB = rounded(snr, 1)
-	}
-	for _, r := range d.Reasons {
-		v.Reasons = append(v.Reasons, r.Code)
-	}
-	if !slices.Contains(v.Reasons, voiceprint.CodeSpoofNotChecked) { // nothing was heard, so nothing was checked either
-		v.Reasons = append(v.Reasons, voiceprint.CodeSpoofNotChecked)
-	}
-	return v
-}
-
-// voiceRecord returns the record's group as far as the call has come.
-func (s *Session) voiceRecord() *interaction.Voice {
-	if s.voice.ended != nil {
-		v := *s.voice.ended
-		return &v
-	}
-	v := s.judge(s.voice.claim)
-	for _, hit := range s.voice.hits {
-		if hit.List == "" {
-			v.Candidates = append(v.Candidates, hit)
-		} else {
-			v.Watchlist = append(v.Watchlist, hit)
-		}
-	}
-	sortCandidates(v.Candidates)
-	sortCandidates(v.Watchlist)
-	if len(v.Watchlist) > 0 {
-		v.Reasons = append(v.Reasons, reasonLead)
-	}
-	return &v
-}
-
-// putVoice writes the group into a record, unless every channel has a reason why it is absent.
-func (s *Session) putVoice(r *interaction.Interaction) {
-	for _, c := range s.channels {
-		if code, _ := s.voiceAbsence(c); code != "" {
-			continue
-		}
-		r.Voice = s.voiceRecord()
-		if s.voice.channel >= 0 {
-			r.Governance.Models = append(r.Governance.Models, s.voice.voice.Model())
-		}
-		return
-	}
-}
-
-// voiceAbsence returns why a channel has no voice result; "" where it has one.
-func (s *Session) voiceAbsence(c *channel) (interaction.Code, string) {
-	l := &s.voice
-	if l.voice == nil {
-		call := s.policyCall(c)
-		call.HasClaim, call.HasConsent = true, true // matters only where there is a model that could compare
-		if code := s.opts.Permit.Voice(call); code != "" {
-			return code, ""
-		}
-		return interaction.CodeNoModel, ""
-	}
-	code := s.voiceCode(c)
-	switch {
-	case code == interaction.CodeOptedOut && l.claim != nil && c.who.Role == interaction.RoleCustomer && s.mayTell():
-		return "", "" // the decision opted_out says it
-	case code != "":
-		return code, ""
-	case s.opts.Permit.Shadow:
-		return interaction.CodePolicy, "shadow mode: scored, kept for calibration and not shown"
-	}
-	return "", ""
-}
-
 func newVoiceLane(o *Options) voiceLane {
 	live := voiceprint.DefaultLive()
 	if o.VoiceLive != nil {
 		live = *o.VoiceLive
 	}
 	return voiceLane{voice: o.Voice, live: live, channel: -1}
-}
-
-// sortCandidates puts the best first.
-func sortCandidates(c []interaction.Candidate) {
-	slices.SortFunc(c, func(a, b interaction.Candidate) int {
-		return cmp.Or(cmp.Compare(b.LLR, a.LLR), cmp.Compare(a.List, b.List), cmp.Compare(a.SpeakerID, b.SpeakerID))
-	})
 }

@@ -41,14 +41,13 @@ func (k *knowing) OptedOut(_ context.Context, speaker string) (bool, error) {
 	return k.out[speaker], nil
 }
 
-func (k *knowing) Listen(rate int) (*voiceprint.Collector, *voiceprint.Extractor, error) {
+func (k *knowing) Listen(rate int, delay int64) (*voiceprint.Listener, error) {
 	k.listened++
-	c, err := voiceprint.NewCollector(voiceprint.DefaultCollector(rate), k.engine.net)
-	if err != nil {
-		return nil, nil, err
-	}
 	e, err := k.model.NewExtractor()
-	return c, e, err
+	if err != nil {
+		return nil, err
+	}
+	return voiceprint.NewListener(e, voiceprint.DefaultCollector(rate), delay)
 }
 
 func (k *knowing) Model() interaction.Model {
@@ -75,11 +74,14 @@ func (k *knowing) Outcome(_ context.Context, o VoiceOutcome) error {
 func newKnowing(t testing.TB, e *Engine, x []float32) *knowing {
 	t.Helper()
 	k := &knowing{t: t, engine: e, model: noiseSpeaker(t), out: map[string]bool{}}
-	collect, extract, err := k.Listen(Rate)
+	collect, err := voiceprint.NewCollector(voiceprint.DefaultCollector(Rate), e.net)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.listened = 0
+	extract, err := k.model.NewExtractor()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := collect.Write(x); err != nil {
 		t.Fatal(err)
 	}
@@ -177,9 +179,9 @@ func (f forbidden) Claim(ctx context.Context, speaker string) (Claimed, error) {
 	return f.knowing.Claim(ctx, speaker)
 }
 
-func (f forbidden) Listen(rate int) (*voiceprint.Collector, *voiceprint.Extractor, error) {
+func (f forbidden) Listen(rate int, delay int64) (*voiceprint.Listener, error) {
 	f.t.Error("the speaker model was called")
-	return f.knowing.Listen(rate)
+	return f.knowing.Listen(rate, delay)
 }
 
 func (f forbidden) Gallery(list string) (*voiceprint.Gallery, func(string) string, error) {

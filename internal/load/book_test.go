@@ -126,7 +126,7 @@ func TestParseStat(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	good := options{first: 1, step: 1, most: 1, window: time.Second, limit: time.Second}
+	good := options{first: 1, step: 1, most: 1, window: time.Second, limit: time.Second, shortest: time.Minute, longest: time.Minute}
 	if err := good.check(1); err != nil {
 		t.Error(err)
 	}
@@ -135,6 +135,9 @@ func TestCheck(t *testing.T) {
 		"too_many_calls":    func(o *options) { o.calls = maxCalls + 1 },
 		"negative_duration": func(o *options) { o.hold = -1 },
 		"no_window":         func(o *options) { o.window = 0 },
+		"shortest_longer":   func(o *options) { o.shortest = o.longest + 1 },
+		"longer_than_held":  func(o *options) { o.longest = maxCall + 1 },
+		"call_of_nothing":   func(o *options) { o.shortest = 0 },
 	} {
 		o := good
 		change(&o)

@@ -17,12 +17,8 @@ import (
 	"github.com/timbre-voice/timbre/server/ingest"
 )
 
-// Lengths of calls, and the time over which new ones begin.
-const (
-	shortest = time.Minute
-	longest  = 3 * time.Minute
-	ramp     = 5 * time.Second
-)
+// ramp is the time over which new calls begin.
+const ramp = 5 * time.Second
 
 // generator keeps calls up and hears their events.
 type generator struct {
@@ -47,7 +43,7 @@ type generator struct {
 // newGenerator connects to the events of a server.
 func newGenerator(ctx context.Context, o options, url string, agent, customer []float32) (*generator, error) {
 	g := &generator{o: o, ws: "ws" + strings.TrimPrefix(url, "http"), places: len(agent), sent: map[string]*sendings{}, heard: make(chan error, 1)}
-	for len(g.agent) < len(agent)+int(longest.Seconds())*rate {
+	for len(g.agent) < len(agent)+int(o.longest.Seconds())*rate {
 		g.agent, g.customer = append(g.agent, agent...), append(g.customer, customer...)
 	}
 	var err error
@@ -94,9 +90,9 @@ func (g *generator) grow(n int) {
 // call plays one call. The first ones of all slots must not end together.
 func (g *generator) call(random *rand.Rand, first bool) {
 	from := random.IntN(g.places)
-	length := shortest + time.Duration(random.Int64N(int64(longest-shortest)))
+	length := g.o.shortest + time.Duration(random.Int64N(int64(g.o.longest-g.o.shortest)+1))
 	if first {
-		length = longest/20 + time.Duration(random.Int64N(int64(longest)*19/20))
+		length = g.o.longest/20 + time.Duration(random.Int64N(int64(g.o.longest)*19/20))
 	}
 	n := int(length.Seconds() * rate)
 	id := fmt.Sprintf("load-%016x", random.Uint64())

@@ -5,8 +5,8 @@
 //	taskset -c 1 go run ./internal/load -timbre bin/timbre -core 0 testdata/calls/sample-call.wav
 //
 // What a call has is what the server does by default: voice activity, features, conversation metrics, and, where the models are in
-// the binary, emotion of the customer and verification of the identity that each call claims. Calls last one to three minutes, at
-// places of the recording that differ, so that calls begin, end and are saved all the while.
+// the binary, emotion of the customer and verification of the identity that each call claims. Calls last one to three minutes,
+// or as -shortest and -longest say, at places of the recording that differ, so that calls begin, end and are saved all the while.
 //
 // The latency of an event is its receipt minus the sending of the frame at the event's own time, time_ms. The frame's sending is when
 // the generator began to write it, so that a server that pushes back does not look quick.
@@ -33,6 +33,7 @@ const rate = 8000
 const (
 	maxCalls    = 2000
 	maxDuration = 24 * time.Hour
+	maxCall     = time.Hour
 )
 
 // options says what to measure.
@@ -47,7 +48,9 @@ type options struct {
 	window    time.Duration // of one step
 	hold      time.Duration
 	limit     time.Duration // of the 99th percentile
-	profile   string        // file for the events of perf, empty: none
+	shortest  time.Duration // call, and the longest one
+	longest   time.Duration
+	profile   string // file for the events of perf, empty: none
 	recording string
 }
 
@@ -63,6 +66,8 @@ func main() {
 	flag.DurationVar(&o.window, "window", 20*time.Second, "`time` that a step is measured")
 	flag.DurationVar(&o.hold, "duration", 10*time.Minute, "`time` that the calls are held; 0: not at all")
 	flag.DurationVar(&o.limit, "limit", 500*time.Millisecond, "longest 99th percentile of the `latency`")
+	flag.DurationVar(&o.shortest, "shortest", time.Minute, "`length` of the shortest call")
+	flag.DurationVar(&o.longest, "longest", 3*time.Minute, "`length` of the longest call")
 	flag.StringVar(&o.profile, "perf", "", "have perf write what the server does while calls are held into `FILE`")
 	flag.Parse()
 	o.recording = flag.Arg(0)
@@ -93,6 +98,9 @@ func (o *options) check(files int) error {
 		if d < 0 || d > maxDuration || d == 0 && name != "duration" {
 			errs = append(errs, fmt.Errorf("-%s: %s, want more than 0 and at most %s", name, d, maxDuration))
 		}
+	}
+	if o.shortest < time.Second || o.longest < o.shortest || o.longest > maxCall {
+		errs = append(errs, fmt.Errorf("-shortest, -longest: %s, %s, want 1s to %s, the shortest first", o.shortest, o.longest, maxCall))
 	}
 	return errors.Join(errs...)
 }

@@ -2,16 +2,20 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 )
 
+// ErrOverloaded is what Options.Ready gives for a part that works and cannot take more.
+var ErrOverloaded = errors.New("api: overloaded")
+
 // Health is whether the server and what it needs work.
 type Health struct {
-	Status string            `json:"status" enum:"ok,unavailable"`
-	Checks map[string]string `json:"checks,omitempty" doc:"By part: ok or unavailable."`
+	Status string            `json:"status" enum:"ok,unavailable,overloaded"`
+	Checks map[string]string `json:"checks,omitempty" doc:"By part: ok, unavailable or overloaded."`
 }
 
 func (a *API) health() {
@@ -33,10 +37,19 @@ func (a *API) health() {
 			}
 			for name, err := range a.opts.Ready(ctx) {
 				out.Body.Checks[name] = "ok"
-				if err != nil { // the text may name addresses: it is for the log
-					a.opts.Log.Warn("api: not ready", "part", name, "err", err)
-					out.Status, out.Body.Status, out.Body.Checks[name] = http.StatusServiceUnavailable, "unavailable", "unavailable"
+				if err == nil {
+					continue
 				}
+				// The text may name addresses: it is for the log.
+				a.opts.Log.Warn("api: not ready", "part", name, "err", err)
+				word := "unavailable"
+				if errors.Is(err, ErrOverloaded) {
+					word = "overloaded"
+				}
+				if out.Body.Checks[name] = word; out.Body.Status != "unavailable" {
+					out.Body.Status = word
+				}
+				out.Status = http.StatusServiceUnavailable
 			}
 			return out, nil
 		})

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/timbre-voice/timbre/engine/vad"
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/analysis"
 	"github.com/timbre-voice/timbre/interaction/policy"
@@ -18,10 +17,9 @@ import (
 
 // Options says what voices are compared with.
 type Options struct {
-	Model  *voiceprint.Model // required
-	Name   interaction.Model // the same model, as records name it
-	Speech *vad.Net          // finds the speech; nil: the plain detector
-	Now    func() time.Time  // required
+	Model *voiceprint.Model // required
+	Name  interaction.Model // the same model, as records name it
+	Now   func() time.Time  // required
 }
 
 // freshFor is how long a loaded gallery serves before it is read anew.
@@ -145,13 +143,12 @@ func (c *Call) OptedOut(ctx context.Context, speaker string) (bool, error) {
 }
 
 // Listen implements analysis.Voice.
-func (c *Call) Listen(rate int) (*voiceprint.Collector, *voiceprint.Extractor, error) {
-	collect, err := voiceprint.NewCollector(voiceprint.DefaultCollector(rate), c.known.opts.Speech)
-	if err != nil {
-		return nil, nil, err
-	}
+func (c *Call) Listen(rate int, delay int64) (*voiceprint.Listener, error) {
 	extract, err := c.known.opts.Model.NewExtractor()
-	return collect, extract, err
+	if err != nil {
+		return nil, err
+	}
+	return voiceprint.NewListener(extract, voiceprint.DefaultCollector(rate), delay)
 }
 
 // Model implements analysis.Voice.

@@ -31,7 +31,7 @@ type desk struct {
 	model    *voiceprint.Model
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t testing.TB) *desk {
 	t.Helper()
 	d := &desk{}
 	a, err := models.Load("speaker-tdnn-v1")
@@ -69,13 +69,13 @@ func newDesk(t *testing.T) *desk {
 	}
 	d.rows = db.Tenant("default")
 	d.registry = identity.NewRegistry(d.rows, keys, time.Now)
-	d.known = New(Options{Model: d.model, Speech: d.speech, Now: time.Now, Name: interaction.Model{Name: a.Manifest.Name, Version: a.Manifest.Version,
+	d.known = New(Options{Model: d.model, Now: time.Now, Name: interaction.Model{Name: a.Manifest.Name, Version: a.Manifest.Version,
 		SHA256: a.Manifest.SHA256, LicenceClass: a.Manifest.LicenceClass}})
 	return d
 }
 
 // side returns one side of the sample call at its rate.
-func side(t *testing.T, channel int) ([]float32, int) {
+func side(t testing.TB, channel int) ([]float32, int) {
 	t.Helper()
 	f, err := os.Open(testkit.Testdata(t, "calls", "sample-call.wav"))
 	if err != nil {
@@ -90,7 +90,7 @@ func side(t *testing.T, channel int) ([]float32, int) {
 }
 
 // enrol makes a print of x, for the person or for a watchlist.
-func (d *desk) enrol(t *testing.T, speaker, watchlist string, x []float32, rate int) {
+func (d *desk) enrol(t testing.TB, speaker, watchlist string, x []float32, rate int) {
 	t.Helper()
 	c, err := voiceprint.NewCollector(voiceprint.DefaultCollector(rate), d.speech)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // asteriskDialect is Asterisk's chan_websocket with either of its control formats. A websocket carries one channel of Asterisk;
 // the two sides of a call are two websockets, joined by ?call_id= and told apart by ?side=. Nothing is sent on it.
 func asteriskDialect() *dialect {
-	return &dialect{name: "asterisk", admit: admitByToken,
+	return &dialect{name: "asterisk", admit: admitByToken, joins: true,
 		protocol: func(s *stream) protocol { return &asterisk{s: s} }}
 }
 

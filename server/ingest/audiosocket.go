@@ -20,7 +20,7 @@ import (
 // audioSocketDialect is Asterisk's AudioSocket: frames of a type, a length and a payload on a TCP connection, mono. It knows no
 // credentials: what listens for it must be reached by the switch alone.
 func audioSocketDialect() *dialect {
-	return &dialect{name: "audiosocket", closes: true,
+	return &dialect{name: "audiosocket", closes: true, joins: true,
 		protocol: func(s *stream) protocol { return &audioSocket{s: s} }}
 }
 

@@ -18,6 +18,8 @@ type dialect struct {
 	protocol func(s *stream) protocol
 	// closes says that the platform waits for us to close after its last word.
 	closes bool
+	// joins says that one side of a call may come as a stream of its own, at any time of the call.
+	joins bool
 }
 
 // path says whether the dialect is reached under /v1/ingest.

@@ -11,7 +11,7 @@ import (
 // freeSwitchDialect is FreeSWITCH's mod_audio_fork and mod_audio_stream: L16 frames, before them at most one text of the
 // operator's own, whose form nothing tells but the query, that text, or the endpoint. mod_audio_fork is known by its subprotocol.
 func freeSwitchDialect() *dialect {
-	return &dialect{name: "freeswitch", roles: leftIsCustomer, admit: admitByToken, protocol: func(s *stream) protocol {
+	return &dialect{name: "freeswitch", roles: leftIsCustomer, admit: admitByToken, joins: true, protocol: func(s *stream) protocol {
 		f := &forked{s: s}
 		for _, name := range offered(s.request) {
 			f.wrapped = f.wrapped || name == "audio.drachtio.org"
@@ -22,7 +22,7 @@ func freeSwitchDialect() *dialect {
 
 // jambonzDialect is jambonz's listen verb: mod_audio_fork with a call description as its first text.
 func jambonzDialect() *dialect {
-	return &dialect{name: "jambonz", roles: leftIsCustomer, admit: admitByToken,
+	return &dialect{name: "jambonz", roles: leftIsCustomer, admit: admitByToken, joins: true,
 		protocol: func(s *stream) protocol { return &forked{s: s, wrapped: true} }}
 }
 

@@ -14,7 +14,7 @@ import (
 // genericDialect is our own, for bridges and simple clients: binary audio, its form told in the query or a start message, and
 // everything else as JSON texts with a type.
 func genericDialect() *dialect {
-	return &dialect{name: "generic", admit: admitByKey, closes: true,
+	return &dialect{name: "generic", admit: admitByKey, closes: true, joins: true,
 		protocol: func(s *stream) protocol { return &generic{s: s} }}
 }
 

@@ -21,6 +21,10 @@ type Options struct {
 	Log       *slog.Logger // nil: slog.Default()
 	Now       func() time.Time
 
+	// Admit tells before the upgrade whether a call that does not run yet can be taken, nil or an error as Calls.Open returns; nil:
+	// it is found out when the audio begins. It is not asked where a stream may be the second one of a running call.
+	Admit func() error
+
 	// Open admits connections from loopback without an endpoint or key, under the tenant "default". It is for a server that
 	// itself listens on loopback alone: behind a proxy everything comes from there.
 	Open bool
@@ -32,6 +36,7 @@ type Handler struct {
 	limits   Limits
 	log      *slog.Logger
 	now      func() time.Time
+	begun    time.Time // of this handler, by the clock that is never set
 	dialects map[string]*dialect
 	counters map[string]*counters
 	gate     *gate
@@ -50,7 +55,7 @@ func New(o Options) (*Handler, error) {
 	if o.Calls == nil {
 		return nil, errors.New("ingest: options: calls: nil, want where streams lead")
 	}
-	h := &Handler{opts: o, limits: o.Limits.withDefaults(), log: o.Log, now: o.Now, dialects: dialects(), counters: map[string]*counters{},
+	h := &Handler{opts: o, begun: time.Now(), limits: o.Limits.withDefaults(), log: o.Log, now: o.Now, dialects: dialects(), counters: map[string]*counters{},
 		streams: map[*stream]struct{}{}}
 	if h.log == nil {
 		h.log = slog.Default()
@@ -103,6 +108,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ep, err := h.endpoint(r, d, name)
 	if err == nil {
 		err = d.admit(h, r, &ep)
+	}
+	if err == nil && !d.joins && h.opts.Admit != nil {
+		err = h.opts.Admit()
 	}
 	if err != nil {
 		h.log.Warn("stream refused", "dialect", d.name, "endpoint", name, "remote", hostOf(r.RemoteAddr), "err", err)

@@ -37,7 +37,7 @@ type stream struct {
 	waited  time.Duration // for the message that is handled
 
 	begun   atomic.Bool  // the audio has
-	last    atomic.Int64 // when the last message came, Unix ns
+	last    atomic.Int64 // when the last message came, ns since Handler.begun: the time of day may be set
 	halting atomic.Pointer[refusal]
 }
 
@@ -161,7 +161,7 @@ func (s *stream) watch(done <-chan struct{}) {
 		case <-end.C:
 			s.halt(timedOut("the connection lasts longer than %s", l.MaxDuration))
 		case <-tick.C:
-			if quiet := time.Since(time.Unix(0, s.last.Load())); quiet > l.QuietTimeout {
+			if quiet := time.Since(s.h.begun) - time.Duration(s.last.Load()); quiet > l.QuietTimeout {
 				s.halt(timedOut("no message for %s", l.QuietTimeout))
 			}
 			s.peer.ping() // what fails here fails the reader too
@@ -179,7 +179,7 @@ func (s *stream) halt(why *refusal) {
 func (s *stream) read(ctx context.Context, p protocol) (End, error) {
 	for {
 		from := time.Now()
-		s.last.Store(from.UnixNano())
+		s.last.Store(int64(from.Sub(s.h.begun)))
 		text, data, err := s.peer.read()
 		s.waited = time.Since(from)
 		if why := s.halting.Load(); why != nil {

@@ -18,7 +18,7 @@ import (
 // vonageDialect is the websocket endpoint of Vonage's Voice API: a participant that hears the mix of everybody else. Two sides
 // need two websockets from two legs, told apart by a header side of customer or agent and joined by a header call_id.
 func vonageDialect() *dialect {
-	return &dialect{name: "vonage", admit: admitVonage,
+	return &dialect{name: "vonage", admit: admitVonage, joins: true,
 		protocol: func(s *stream) protocol { return &vonage{s: s} }}
 }
 

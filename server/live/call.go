@@ -34,6 +34,7 @@ type call struct {
 	endpoint   string
 	rate       int
 	started    time.Time
+	at         time.Duration     // when it began, by Hub.clock
 	session    *analysis.Session // set before begun is
 	begun      atomic.Bool
 	log        *slog.Logger
@@ -68,6 +69,8 @@ type channel struct {
 	until atomic.Int64 // position up to which samples are dropped after privacy ended
 	owner *stream      // nil: its stream has ended
 	lost  bool         // and not in order
+
+	affectDue int64 // ms of audio from which on affect is told again; of the session's goroutine
 }
 
 // newCall returns a call that has yet to begin. It is quick, for the hub waits for it.
@@ -75,7 +78,7 @@ func newCall(h *Hub, s ingest.Start) *call {
 	now := h.now()
 	c := &call{
 		hub: h, id: newID(now), tenant: cmp.Or(s.Tenant, "default"), platformID: s.CallID, dialect: s.Dialect, endpoint: s.Endpoint,
-		rate: s.Rate, started: now, done: make(chan struct{}), hurry: make(chan struct{}), streams: map[*stream]struct{}{},
+		rate: s.Rate, started: now, at: h.clock(), done: make(chan struct{}), hurry: make(chan struct{}), streams: map[*stream]struct{}{},
 		rejoined: make(chan struct{}),
 	}
 	c.log = h.log.With("interaction", c.id, "tenant", c.tenant)
@@ -99,6 +102,7 @@ func (c *call) begin(ctx context.Context, s ingest.Start, permit policy.Permit, 
 		Permit:   permit,
 		Voice:    voice,
 		OnEvent:  c.hear,
+		Clock:    c.hub.clock,
 		Contact: interaction.Contact{
 			ContactID: s.CallID,
 			StartedAt: &c.started,

@@ -35,10 +35,7 @@ func (c *call) end(ctx context.Context) error {
 		return fmt.Errorf("live: call %s: %w", c.id, err)
 	}
 	r.Contact.Audio = c.kept.finish()
-	ended := c.hub.now().UTC()
-	if ended.Before(*r.Contact.StartedAt) {
-		ended = *r.Contact.StartedAt // the clock was set back
-	}
+	ended := r.Contact.StartedAt.Add(c.hub.clock() - c.at) // not by the time of day, which may have been set meanwhile
 	r.Contact.EndedAt = &ended
 	c.complete(r)
 	err = c.save(r)

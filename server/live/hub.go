@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
@@ -75,7 +75,17 @@ type Options struct {
 	Linger     time.Duration    // wait for a broken connection to come back; default 5 s, negative: none
 	Spill      string           // folder for records that cannot be saved; empty: none, they are held in memory
 	Log        *slog.Logger     // nil: slog.Default()
-	Now        func() time.Time
+	Now        func() time.Time // of the day, for what records say; nil: time.Now
+
+	// Clock never goes back; nil: the process's own. Lag is how far the processing is behind the audio; nil: it is measured. Beyond
+	// MaxLag new calls are refused; 0: none are.
+	Clock  func() time.Duration
+	Lag    func() time.Duration
+	MaxLag time.Duration
+	// Ended is told what an ended call worked, and Told how long after the audio that an event stands on came it was told, by the
+	// sessions' goroutines; nil: nobody asks.
+	Ended func(analysis.Load)
+	Told  func(time.Duration)
 
 	// Record begins the recording of a call whose permit says that the audio is kept; nil: no audio is kept.
 	Record func(tenant, id string, rate int, encoding string) (Recording, error)
@@ -87,6 +97,12 @@ type Hub struct {
 	log  *slog.Logger
 	now  func() time.Time
 
+	clock    func() time.Duration
+	pressure pressure
+	late     atomic.Int64 // ns by which the last measure itself came late
+	waiting  atomic.Int64 // calls whose last connection broke and may come back
+	refused  struct{ overload, full atomic.Int64 }
+
 	ctx    context.Context // ends when the hub gives up
 	cancel context.CancelFunc
 
@@ -94,7 +110,10 @@ type Hub struct {
 	closed  bool
 	calls   map[string]*call // by id
 	joined  map[string]*call // by tenant and the platform's call id
+	worked  analysis.Load    // by calls that ended
 	running sync.WaitGroup
+
+	measuring sync.WaitGroup // ends with ctx
 }
 
 // New returns a Hub. Records that an earlier run could not save are saved in the background. Shutdown ends the hub.
@@ -121,6 +140,14 @@ func New(o Options) (*Hub, error) {
 	if h.now == nil {
 		h.now = time.Now
 	}
+	h.clock, h.pressure = o.Clock, pressure{limit: o.MaxLag, since: -1}
+	if h.clock == nil {
+		begun := time.Now()
+		h.clock = func() time.Duration { return time.Since(begun) }
+	}
+	if h.opts.Lag == nil {
+		h.opts.Lag = h.lateness
+	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	spilled, err := readSpill(o.Spill)
 	if err != nil {
@@ -129,6 +156,7 @@ func New(o Options) (*Hub, error) {
 	if len(spilled) > 0 {
 		h.running.Go(func() { h.recover(spilled) })
 	}
+	h.measuring.Go(func() { h.press(h.ctx) })
 	return h, nil
 }
 
@@ -189,17 +217,34 @@ func (h *Hub) Open(ctx context.Context, s ingest.Start) (ingest.Call, error) {
 
 // find returns the running call of s, or a fresh one that is entered under its ids and has yet to begin.
 func (h *Hub) find(s ingest.Start) (c *call, fresh bool, err error) {
+	key := joinKey(s.Tenant, s.CallID)
+	known := func() (c *call, full bool, err error) { // for the holder of mu
+		if h.closed {
+			return nil, false, ingest.ErrBusy
+		}
+		if s.CallID != "" {
+			c = h.joined[key]
+		}
+		return c, len(h.calls) >= h.opts.MaxCalls, nil
+	}
+	h.mu.Lock()
+	c, full, err := known()
+	h.mu.Unlock()
+	if err != nil || c != nil {
+		return c, false, err
+	}
+	if err := h.admit(full); err != nil {
+		return nil, false, err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed {
-		return nil, false, ingest.ErrBusy
-	}
-	key := joinKey(s.Tenant, s.CallID)
-	if c := h.joined[key]; s.CallID != "" && c != nil {
-		return c, false, nil
-	}
-	if len(h.calls) >= h.opts.MaxCalls {
-		return nil, false, ingest.ErrBusy
+	c, full, err = known() // the other stream of the call may have come meanwhile
+	switch {
+	case err != nil || c != nil:
+		return c, false, err
+	case full:
+		h.refused.full.Add(1)
+		return nil, false, fmt.Errorf("%w: %d calls run", ingest.ErrBusy, h.opts.MaxCalls)
 	}
 	c = newCall(h, s)
 	h.calls[c.id] = c
@@ -213,7 +258,16 @@ func (h *Hub) find(s ingest.Start) (c *call, fresh bool, err error) {
 
 // forget takes a call that has ended out of the lists.
 func (h *Hub) forget(c *call) {
+	var worked analysis.Load
+	if c.begun.Load() {
+		worked = c.session.Load()
+		if h.opts.Ended != nil {
+			h.opts.Ended(worked)
+		}
+	}
 	h.mu.Lock()
+	h.worked.Audio += worked.Audio
+	h.worked.Busy += worked.Busy
 	delete(h.calls, c.id)
 	if c.key != "" && h.joined[c.key] == c {
 		delete(h.joined, c.key)
@@ -280,43 +334,6 @@ func (h *Hub) Snapshot(ctx context.Context, tenant, id string) (*interaction.Int
 	return c.snapshot(ctx)
 }
 
-// Running is one line of the list of running calls.
-type Running struct {
-	ID         string
-	Tenant     string
-	CallID     string // the platform's
-	Dialect    string
-	Endpoint   string
-	StartedAt  time.Time
-	DurationMs int64
-	AgentID    string
-	Queue      string
-	Streams    int
-}
-
-// Running lists the calls of a tenant, oldest first; of all tenants where tenant is "".
-func (h *Hub) Running(tenant string) []Running {
-	h.mu.Lock()
-	calls := make([]*call, 0, len(h.calls))
-	for _, c := range h.calls {
-		if tenant == "" || c.tenant == tenant {
-			calls = append(calls, c)
-		}
-	}
-	h.mu.Unlock()
-	out := make([]Running, len(calls))
-	for i, c := range calls {
-		out[i] = c.line()
-	}
-	slices.SortFunc(out, func(a, b Running) int {
-		if d := a.StartedAt.Compare(b.StartedAt); d != 0 {
-			return d
-		}
-		return slices.Compare([]byte(a.ID), []byte(b.ID))
-	})
-	return out
-}
-
 // Shutdown takes no more calls and waits until those that run have ended and their records are saved; the streams are ended by who
 // holds their connections, before. When ctx ends first, what is not saved is put into the spill folder, and ctx's error returned.
 func (h *Hub) Shutdown(ctx context.Context) error {
@@ -331,10 +348,12 @@ func (h *Hub) Shutdown(ctx context.Context) error {
 	select {
 	case <-done:
 		h.cancel()
+		h.measuring.Wait()
 		return nil
 	case <-ctx.Done():
 	}
 	h.cancel()
+	h.measuring.Wait()
 	h.mu.Lock()
 	left := make([]*call, 0, len(h.calls))
 	for _, c := range h.calls {

@@ -125,6 +125,28 @@ func (o *outlet) close() {
 	}
 }
 
+// affectEvery is the least audio between two events of affect of a channel: the level moves slowly, and who shows it needs no more.
+const affectEvery = 5000 // ms
+
+// tellsAffect reports whether an event of affect is due, and takes it as told.
+func (ch *channel) tellsAffect(heardMs int64) bool {
+	if ch.affectDue > heardMs {
+		return false
+	}
+	ch.affectDue = heardMs + affectEvery
+	return true
+}
+
+// channelOf returns a channel by its number; nil where the hub is yet to enter it.
+func (c *call) channelOf(index int) *channel {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if index >= len(c.channels) {
+		return nil
+	}
+	return c.channels[index]
+}
+
 // hear takes an event of the session. It is called by the session's goroutine.
 func (c *call) hear(e analysis.Event) {
 	channel := e.Channel
@@ -142,10 +164,20 @@ func (c *call) hear(e analysis.Event) {
 		out.Type, out.Sound = interaction.EventSound, e.Sound
 	case analysis.EventVoice:
 		out.Type, out.IsFinal, out.Voice = interaction.EventVoice, &final, e.Voice
+	case analysis.EventAffect:
+		if ch := c.channelOf(e.Channel); ch == nil || !ch.tellsAffect(e.HeardMs) {
+			return
+		}
+		out.Type, out.Affect = interaction.EventAffect, []interaction.Affect{*e.Course}
 	case analysis.EventAlert:
 		out.Type, out.Channel, out.Alert = interaction.EventAlert, nil, e.Alert
 	default:
 		return
 	}
 	c.out.emitAt(out, e.HeardMs)
+	if told := c.hub.opts.Told; told != nil {
+		if since := c.session.Load().Since; since > 0 { // of what the session works on now
+			told(c.hub.clock() - since)
+		}
+	}
 }

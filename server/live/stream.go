@@ -140,6 +140,8 @@ func (s *stream) End(ctx context.Context, how ingest.End) error {
 	if how == ingest.EndDropped && c.hub.opts.Linger > 0 {
 		t := time.NewTimer(c.hub.opts.Linger)
 		defer t.Stop()
+		c.hub.waiting.Add(1)
+		defer c.hub.waiting.Add(-1)
 		select {
 		case <-rejoined:
 			return nil
