@@ -18,6 +18,7 @@ import (
 	"github.com/timbre-voice/timbre/interaction/analysis"
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/caller"
+	"github.com/timbre-voice/timbre/server/cluster"
 	"github.com/timbre-voice/timbre/server/console"
 	"github.com/timbre-voice/timbre/server/events"
 	"github.com/timbre-voice/timbre/server/events/rules"
@@ -57,6 +58,7 @@ type Server struct {
 	api      *api.API
 	watch    *watch
 	nodes    *nodes
+	cluster  *cluster.Directory // nil: this node is alone
 	uploads  *uploads
 	records  *records
 	metrics  *metrics
@@ -156,6 +158,9 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
 	}
 	s.nodes = &nodes{broker: s.broker, store: s.store, node: d.Node, log: d.Log, serving: map[callKey]func(){}}
+	if err := s.join(ctx, d); err != nil {
+		return err
+	}
 	keyFile := c.KeyFile
 	if keyFile == "" {
 		keyFile = filepath.Join(c.DataDir, "keys.json")
@@ -177,13 +182,20 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.audio = &recordings{store: s.store, folder: folder, now: d.Now}
-	if s.hub, err = live.New(live.Options{
+	options := live.Options{
 		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.Policy}, Voices: callers{known}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
 		Spill: filepath.Join(c.DataDir, "unsaved"), Record: s.audio.begin, Log: d.Log, Now: d.Now,
-	}); err != nil {
+	}
+	if s.cluster != nil { // not a nil *cluster.Directory in an interface
+		options.Directory = s.cluster
+	}
+	if s.hub, err = live.New(options); err != nil {
 		return err
 	}
 	s.nodes.calls = calls{s.hub}
+	if err := s.meet(); err != nil {
+		return err
+	}
 	who := &access{store: s.store, box: box, log: d.Log}
 	open := c.Loopback() && !keys
 	if s.ingest, err = ingest.New(ingest.Options{Calls: s.hub, Endpoints: platforms{who}, Keys: who, Open: open, Log: d.Log, Now: d.Now}); err != nil {
@@ -339,9 +351,16 @@ func (s *Server) drain(ctx context.Context) error {
 		errs = append(errs, ignoreClosed(s.audioSocket.Close()))
 	}
 	// The streams first: a call is complete only when its stream was ended in order.
-	ended := make(chan error, 1)
+	ended := make(chan error, 2)
 	go func() { ended <- s.ingest.Shutdown(ctx) }()
-	errs = append(errs, s.http.Shutdown(ctx), <-ended, s.hub.Shutdown(ctx))
+	go func() { // those of other nodes
+		if s.cluster == nil {
+			ended <- nil
+			return
+		}
+		ended <- s.cluster.Shutdown(ctx)
+	}()
+	errs = append(errs, s.http.Shutdown(ctx), <-ended, <-ended, s.hub.Shutdown(ctx))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("server: drain: cut short after %s: %w", s.config.ShutdownTimeout, err)
 	}
@@ -366,6 +385,9 @@ func (s *Server) Close() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = s.hub.Shutdown(ctx) // without calls, or shut down before
+	}
+	if s.cluster != nil {
+		s.cluster.Close()
 	}
 	for _, socket := range []*events.Socket{s.socket, s.visitors} {
 		if socket != nil {

@@ -1,0 +1,83 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/timbre-voice/timbre/server/cluster"
+	"github.com/timbre-voice/timbre/server/events"
+	"github.com/timbre-voice/timbre/server/store"
+)
+
+// join makes this node one of a cluster, where its NATS server is one that others may be connected to.
+func (s *Server) join(ctx context.Context, d Deps) error {
+	if s.config.NATS.URL == "" {
+		return nil
+	}
+	var err error
+	s.cluster, err = cluster.New(ctx, cluster.Options{
+		Conn: s.broker.Conn(), Node: d.Node, Replicas: s.config.NATS.Replicas, Log: d.Log,
+		Lost: func(ctx context.Context, tenant, id string) {
+			if err := s.takeUp(ctx, tenant, id); err != nil && ctx.Err() == nil {
+				s.log.Warn("server: the call of a node that is gone is not taken up yet", "interaction", id, "err", err)
+			}
+		},
+	})
+	s.nodes.claims = s.cluster
+	return err
+}
+
+// meet begins to serve the other nodes.
+func (s *Server) meet() error {
+	if s.cluster == nil {
+		return nil
+	}
+	if err := s.cluster.Serve(s.hub.OpenHere); err != nil {
+		return err
+	}
+	_, err := s.broker.Serve(func(ctx context.Context, q []byte) []byte { return s.nodes.reply(ctx, callKey{}, q) }, "node", s.cluster.Address())
+	return err
+}
+
+// deserted reports whether no node has the call of a checkpoint. A node that cannot be asked may have it.
+func (s *Server) deserted(ctx context.Context, tenant, id string) bool {
+	_, err := s.broker.Ask(ctx, []byte(`{"what":"alive"}`), "call", tenant, id)
+	return errors.Is(err, events.ErrNobody)
+}
+
+// silentFor is how old the last checkpoint of a call is, at least, when the other nodes are asked whether one of them has it.
+const silentFor = time.Minute
+
+// takeUpDeserted saves as interrupted the calls whose node died, without the wait of takeUp: those that no node has.
+func (s *Server) takeUpDeserted(ctx context.Context) error {
+	left, err := s.store.LeftCheckpoints(ctx, s.now().Add(-silentFor), store.MaxLimit)
+	if err != nil {
+		return fmt.Errorf("server: calls left behind: %w", err)
+	}
+	for _, l := range left {
+		if !s.deserted(ctx, l.Tenant, l.InteractionID) {
+			continue
+		}
+		if err := s.records.interrupt(ctx, l, s.log); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeUp saves a call as interrupted whose node was seen to die. One that has no checkpoint was saved, or never had any.
+func (s *Server) takeUp(ctx context.Context, tenant, id string) error {
+	c, err := s.store.Tenant(tenant).Checkpoint(ctx, id)
+	if store.Code(err) == "not_found" {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("server: call left behind: %w", err)
+	}
+	if !s.deserted(ctx, tenant, id) {
+		return nil
+	}
+	return s.records.interrupt(ctx, store.Left{Tenant: tenant, Checkpoint: c}, s.log)
+}
