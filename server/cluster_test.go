@@ -148,7 +148,9 @@ func TestLegsOnTwoNodesAreOneCall(t *testing.T) {
 			agent := leg(t, a.URL(), dialect, contact, interaction.RoleAgent, "short-call.wav")
 			id := next(t, heard["a"], of(interaction.EventSessionStarted)).CallID
 			customer := leg(t, b.URL(), dialect, contact, interaction.RoleCustomer, "short-call.wav")
-			next(t, heard["b"], func(e interaction.Event) bool { return e.Type == interaction.EventCallUpdated && len(e.Participants) == 2 })
+			next(t, heard["b"], func(e interaction.Event) bool {
+				return e.Type == interaction.EventCallUpdated && len(e.Participants) == 2
+			})
 
 			var part interaction.Interaction
 			b.request(t, http.MethodGet, "/v1/calls/"+contact, "", nil, 200, &part)
@@ -174,7 +176,9 @@ func TestLegsOnTwoNodesAreOneCall(t *testing.T) {
 				}
 			}
 			for where, events := range heard {
-				next(t, events, func(e interaction.Event) bool { return e.Type == interaction.EventSegment && e.Role == interaction.RoleCustomer })
+				next(t, events, func(e interaction.Event) bool {
+					return e.Type == interaction.EventSegment && e.Role == interaction.RoleCustomer
+				})
 				if e := next(t, events, of(interaction.EventSessionEnded)); e.CallID != id || e.State != interaction.StateComplete {
 					t.Errorf("the end as heard on %s: %+v", where, e)
 				}
