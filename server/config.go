@@ -37,6 +37,7 @@ type Config struct {
 	Policy             policy.Config   `yaml:"policy"`
 	Rules              []rules.Rule    `yaml:"rules"`
 	Webhooks           []WebhookConfig `yaml:"webhooks"`
+	WebhookLoopback    bool            `yaml:"webhook_loopback"`
 	Origins            []string        `yaml:"origins"`
 	RecordingHosts     []string        `yaml:"recording_hosts"`
 	Checkpoint         time.Duration   `yaml:"checkpoint"`
@@ -155,7 +156,7 @@ func (c *Config) webhooks() events.StaticWebhooks {
 		if tenant == "" {
 			tenant = c.Tenant
 		}
-		out = append(out, events.Webhook{ID: w.ID, Tenant: tenant, URL: w.URL, Secrets: w.Secrets, Kinds: w.Events})
+		out = append(out, events.Webhook{ID: w.ID, Tenant: tenant, URL: w.URL, Secrets: w.Secrets, Kinds: w.Events, Local: true})
 	}
 	return out
 }

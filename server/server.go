@@ -144,9 +144,10 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	if err != nil {
 		return err
 	}
-	hooks := c.webhooks()
+	hooks := &webhooks{fixed: c.webhooks(), store: s.store, box: box, local: c.WebhookLoopback, now: d.Now}
 	s.relay = events.NewRelay(outbox{s.store}, deliveries, hooks, events.RelayOptions{Log: d.Log})
 	s.post = events.NewDeliverer(deliveries, hooks, events.DelivererOptions{Now: d.Now, Log: d.Log})
+	hooks.post = s.post
 	s.bus = events.NewBus(s.broker.Conn(), events.BusOptions{Subscriber: c.Limits.SubscriberEvents})
 	set := rules.Set{Rules: c.Rules}
 	s.records = &records{store: s.store, node: d.Node, rules: set, policy: c.Policy, now: d.Now, saved: s.relay.Wake}
@@ -207,8 +208,8 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	kept := &ledger{store: s.store, people: known, saved: s.relay.Wake}
 	s.api = api.New(api.Options{
 		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,
-		Interactions: &interactions{store: s.store, rules: set, audio: s.audio, saved: s.relay.Wake}, Recordings: s.audio, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
-		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{deliveries}}, Ready: s.ready,
+		Interactions: &interactions{store: s.store, rules: set, audio: s.audio, saved: s.relay.Wake}, Recordings: s.audio, Feedback: kept, Forms: forms{s.store}, Uploads: s.uploads, Idempotency: &replays{s.store},
+		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Webhooks: hooks, Dead: deadLetters{deliveries}}, Ready: s.ready,
 		KeyRate:    api.Rate{PerSecond: c.Limits.KeyPerSecond, Burst: c.Limits.KeyBurst},
 		RemoteRate: api.Rate{PerSecond: c.Limits.AddressPerSecond, Burst: c.Limits.AddressBurst},
 		Timeout:    c.Limits.Request, MaxUpload: int64(c.Limits.UploadMB) << 20, Now: d.Now, Log: d.Log,

@@ -13,6 +13,7 @@ func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 type Admin struct {
 	Keys      KeyStore
 	Endpoints EndpointStore
+	Webhooks  WebhookStore
 	Dead      DeadLetters
 }
 
@@ -95,6 +96,9 @@ func (a *API) admin() {
 	}
 	if e := a.opts.Admin.Endpoints; e != nil {
 		a.endpoints(e)
+	}
+	if w := a.opts.Admin.Webhooks; w != nil {
+		a.webhooks(w)
 	}
 	if d := a.opts.Admin.Dead; d != nil {
 		a.deadLetters(d)

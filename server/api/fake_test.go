@@ -227,10 +227,38 @@ func (f *fake) DeadLetters(_ context.Context, t string, _ Page) (List[DeadLetter
 func (f *fake) Retry(_ context.Context, t, id string) error { return f.ask(t, "retry "+id) }
 func (f *fake) Drop(_ context.Context, t, id string) error  { return f.ask(t, "drop "+id) }
 
+func (f *fake) ListWebhooks(_ context.Context, t string) ([]Webhook, error) {
+	return nil, f.ask(t, "webhooks")
+}
+func (f *fake) AddWebhook(_ context.Context, t, by string, w NewWebhook) (MadeWebhook, error) {
+	return MadeWebhook{Secret: "shown once"}, f.ask(t, fmt.Sprint("webhook ", w.URL, w.Events, by))
+}
+func (f *fake) DeleteWebhook(_ context.Context, t, by, id string) error {
+	return f.ask(t, "delete webhook "+id+" "+by)
+}
+func (f *fake) RotateWebhook(_ context.Context, t, by, id string, overlap time.Duration) (MadeWebhook, error) {
+	return MadeWebhook{Secret: "shown once"}, f.ask(t, fmt.Sprint("rotate ", id, " ", overlap, " ", by))
+}
+func (f *fake) TestWebhook(_ context.Context, t, by, id string) (TestDelivery, error) {
+	return TestDelivery{}, f.ask(t, "test webhook "+id+" "+by)
+}
+func (f *fake) Forms(_ context.Context, t, id string, _ Page) (List[FormVersion], error) {
+	return List[FormVersion]{}, f.ask(t, "forms "+id)
+}
+func (f *fake) Form(_ context.Context, t, id string, version int) (Form, error) {
+	return Form{}, f.ask(t, fmt.Sprint("form ", id, " ", version))
+}
+func (f *fake) SaveForm(_ context.Context, t, by string, n NewForm) (Form, error) {
+	return Form{}, f.ask(t, fmt.Sprint("save form ", n.ID, " ", n.Definition.Sections[0].Questions[0].ID, " ", by))
+}
+func (f *fake) ActivateForm(_ context.Context, t, by, id string, version int) error {
+	return f.ask(t, fmt.Sprint("activate ", id, " ", version, " ", by))
+}
+
 func options(f *fake) Options {
 	f.answers, f.running = map[string]*Answer{}, map[string]string{}
 	return Options{
-		Version: "1", Keys: f, Live: f, Interactions: f, Feedback: f, Uploads: f, Idempotency: f, Identity: Identity{f, f, f}, Admin: Admin{f, f, f},
+		Version: "1", Keys: f, Live: f, Interactions: f, Feedback: f, Uploads: f, Idempotency: f, Identity: Identity{f, f, f}, Admin: Admin{f, f, f, f}, Forms: f,
 		Ready: func(context.Context) map[string]error { return map[string]error{"store": f.err} },
 	}
 }

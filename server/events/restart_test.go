@@ -18,7 +18,7 @@ func TestDeliveriesOutliveARestartOfTheServer(t *testing.T) {
 	b := start(t, BrokerOptions{URL: nats.URL()})
 	q := queue(t, b)
 	url, got := receiver(t, http.StatusNoContent)
-	hook := Webhook{ID: "w", Tenant: "x", URL: url, Secrets: []string{testSecret}}
+	hook := Webhook{ID: "w", Tenant: "x", URL: url, Secrets: []string{testSecret}, Local: true}
 	deliverer(t, q, hook)
 	const n = 60
 	sent := make(chan error, 1)
