@@ -203,3 +203,31 @@ func TestFormsOverREST(t *testing.T) {
 		t.Errorf("evaluations %+v", r.Evaluations)
 	}
 }
+
+func TestGovernanceOverREST(t *testing.T) {
+	n := run(t, config(t.TempDir()))
+	var p api.Policy
+	n.request(t, http.MethodGet, "/v1/policy?jurisdiction=DE", "", nil, 200, &p)
+	if p.Jurisdiction != "DE" || !slices.ContainsFunc(p.Lines, func(l api.PolicyLine) bool {
+		return l.Key == "agent_emotion" && l.Value == false && l.Text != "" && l.Source != ""
+	}) {
+		t.Errorf("policy %+v", p)
+	}
+	n.request(t, http.MethodGet, "/v1/policy?jurisdiction=Atlantis", "", nil, 422, nil)
+	var c api.AuditCheck
+	n.request(t, http.MethodGet, "/v1/audit/check", "", nil, 200, &c)
+	if !c.Intact || c.Entries != 0 {
+		t.Errorf("an empty log: %+v", c)
+	}
+	n.request(t, http.MethodPost, "/v1/forms", "", strings.NewReader(formBody), 201, nil)
+	n.request(t, http.MethodPost, "/v1/forms", "", strings.NewReader(formBody), 201, nil)
+	n.request(t, http.MethodGet, "/v1/audit/check", "", nil, 200, &c)
+	if !c.Intact || c.Entries != 2 || len(c.Head) != 64 {
+		t.Errorf("check %+v", c)
+	}
+	var l api.List[api.AuditLine]
+	n.request(t, http.MethodGet, "/v1/audit?subject=qa/1&limit=1", "", nil, 200, &l)
+	if len(l.Items) != 1 || l.Items[0].Action != "form_save" || l.Items[0].Seq != 2 || l.Items[0].Hash != c.Head || l.Next == "" {
+		t.Errorf("log %+v", l)
+	}
+}

@@ -25,8 +25,14 @@ func (s *Server) join(ctx context.Context, d Deps) error {
 			}
 		},
 	})
+	if err != nil {
+		return err
+	}
 	s.nodes.claims = s.cluster
-	return err
+	// Two processes of one host, or one and its former self, are not the same node.
+	s.nodes.node = d.Node + "-" + s.cluster.Address()[:8]
+	s.records.node = s.nodes.node
+	return nil
 }
 
 // meet begins to serve the other nodes.

@@ -35,6 +35,7 @@ type Deps struct {
 	Voice   Voice            // what knows persons by their voices
 	Node    string           // name of this process among the nodes of a cluster; empty: timbre
 	Version string           // of the program
+	Models  []api.Model      // that the program holds, to be told of
 	Log     *slog.Logger     // nil: discarded
 	Now     func() time.Time // nil: time.Now
 }
@@ -209,7 +210,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	s.api = api.New(api.Options{
 		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,
 		Interactions: &interactions{store: s.store, rules: set, audio: s.audio, saved: s.relay.Wake}, Recordings: s.audio, Feedback: kept, Forms: forms{s.store}, Uploads: s.uploads, Idempotency: &replays{s.store},
-		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Webhooks: hooks, Dead: deadLetters{deliveries}}, Ready: s.ready,
+		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Webhooks: hooks, Dead: deadLetters{deliveries}}, Governance: governance{s.store, c.Policy}, Models: d.Models, Ready: s.ready,
 		KeyRate:    api.Rate{PerSecond: c.Limits.KeyPerSecond, Burst: c.Limits.KeyBurst},
 		RemoteRate: api.Rate{PerSecond: c.Limits.AddressPerSecond, Burst: c.Limits.AddressBurst},
 		Timeout:    c.Limits.Request, MaxUpload: int64(c.Limits.UploadMB) << 20, Now: d.Now, Log: d.Log,

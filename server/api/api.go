@@ -31,6 +31,8 @@ type Options struct {
 	Identity     Identity
 	Uploads      Uploads
 	Admin        Admin
+	Governance   Governance
+	Models       []Model // that the program holds
 	Idempotency  Idempotency
 	Ready        func(context.Context) map[string]error // what has to work for the server to be ready, by name
 
@@ -108,6 +110,12 @@ func New(o Options) *API {
 		a.uploads()
 	}
 	a.admin()
+	if o.Governance != nil {
+		a.governance(o.Governance)
+	}
+	if len(o.Models) > 0 {
+		a.models(o.Models)
+	}
 	return a
 }
 

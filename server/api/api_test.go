@@ -142,6 +142,19 @@ func TestEveryOperationAsksForAKeyAndItsScope(t *testing.T) {
 	}
 }
 
+func TestModelsAreToldWithTheirCardOneByOne(t *testing.T) {
+	url := serve(t, options(&fake{}))
+	if r := ask(t, http.MethodGet, url+"/v1/models", "read", ""); r.status != 200 || !strings.Contains(r.body, `"name":"n"`) || strings.Contains(r.body, "hidden-4") {
+		t.Errorf("list: %d %s", r.status, r.body)
+	}
+	if r := ask(t, http.MethodGet, url+"/v1/models/n", "read", ""); r.status != 200 || !strings.Contains(r.body, "hidden-4") {
+		t.Errorf("one: %d %s", r.status, r.body)
+	}
+	if r := ask(t, http.MethodGet, url+"/v1/models/n", "ingest", ""); r.status != 403 {
+		t.Errorf("without the scope: %d %s", r.status, r.body)
+	}
+}
+
 func TestPaths(t *testing.T) {
 	for _, c := range []struct {
 		request, body string
@@ -204,6 +217,10 @@ func TestPaths(t *testing.T) {
 		{"GET /v1/endpoints", "", 200, "endpoints"},
 		{"PUT /v1/endpoints", `{"dialect": "twilio", "name": "", "secret": "abc"}`, 204, "endpoint twilio abc"},
 		{"DELETE /v1/endpoints?dialect=twilio&name=eu", "", 204, "delete endpoint twilio eu"},
+		{"GET /v1/policy?site=berlin&jurisdiction=DE", "", 200, "policy berlin DE "},
+		{"GET /v1/audit?subject=p", "", 200, "audit p"},
+		{"GET /v1/audit/check", "", 200, "check audit"},
+		{"GET /v1/models/other", "", 404, ""},
 		{"GET /v1/webhooks", "", 200, "webhooks"},
 		{"POST /v1/webhooks", `{"url": "https://crm.example/", "events": ["alert"]}`, 201, "webhook https://crm.example/[alert]key:k-all"},
 		{"POST /v1/webhooks", `{"url": "https://crm.example/", "events": ["segment"]}`, 422, ""},

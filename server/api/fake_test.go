@@ -255,10 +255,21 @@ func (f *fake) ActivateForm(_ context.Context, t, by, id string, version int) er
 	return f.ask(t, fmt.Sprint("activate ", id, " ", version, " ", by))
 }
 
+func (f *fake) Explain(_ context.Context, t string, c PolicyCall) (Policy, error) {
+	return Policy{}, f.ask(t, "policy "+c.Site+" "+c.Jurisdiction+" "+c.Queue)
+}
+func (f *fake) Audit(_ context.Context, t, subject string, _ Page) (List[AuditLine], error) {
+	return List[AuditLine]{}, f.ask(t, "audit "+subject)
+}
+func (f *fake) CheckAudit(_ context.Context, t string) (AuditCheck, error) {
+	return AuditCheck{}, f.ask(t, "check audit")
+}
+
 func options(f *fake) Options {
 	f.answers, f.running = map[string]*Answer{}, map[string]string{}
 	return Options{
-		Version: "1", Keys: f, Live: f, Interactions: f, Feedback: f, Uploads: f, Idempotency: f, Identity: Identity{f, f, f}, Admin: Admin{f, f, f, f}, Forms: f,
-		Ready: func(context.Context) map[string]error { return map[string]error{"store": f.err} },
+		Version: "1", Keys: f, Live: f, Interactions: f, Feedback: f, Uploads: f, Idempotency: f, Identity: Identity{f, f, f}, Admin: Admin{f, f, f, f}, Forms: f, Governance: f,
+		Models: []Model{{Name: "n", LicenceClass: "permissive", Card: "hidden-4"}},
+		Ready:  func(context.Context) map[string]error { return map[string]error{"store": f.err} },
 	}
 }
