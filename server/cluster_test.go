@@ -249,3 +249,22 @@ func TestCallOfAKilledNode(t *testing.T) {
 		t.Errorf("%d records, want what was left and what came after", len(all))
 	}
 }
+
+// TestNodeWithAnotherKeyFileDoesNotStart: it could not sign what the other nodes' webhooks expect.
+func TestNodeWithAnotherKeyFileDoesNotStart(t *testing.T) {
+	c := childConfig{DB: testkit.Postgres(t), NATS: testkit.NATS(t).URL(), Dir: t.TempDir(), Checkpoint: time.Second}.config()
+	a := runWith(t, c, Deps{Node: "a"})
+	a.request(t, http.MethodPost, "/v1/webhooks", "", strings.NewReader(`{"url": "https://crm.example/"}`), 201, nil)
+	a.request(t, http.MethodPut, "/v1/endpoints", "", strings.NewReader(`{"dialect": "twilio", "name": "x", "secret": "s"}`), 204, nil)
+	engine, err := testEngine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := c
+	other.DataDir = t.TempDir()
+	if _, err := New(t.Context(), other, Deps{Engine: engine, Node: "b"}); err == nil || !strings.Contains(err.Error(), "server: endpoint_key_file: ") || !strings.Contains(err.Error(), "want the file of the other nodes") {
+		t.Errorf("New: %v", err)
+	}
+	other.EndpointKeyFile = c.boxFile()
+	runWith(t, other, Deps{Node: "b"})
+}

@@ -31,6 +31,7 @@ type Config struct {
 	DB                 string          `yaml:"db"`
 	DataDir            string          `yaml:"data_dir"`
 	KeyFile            string          `yaml:"key_file"`
+	EndpointKeyFile    string          `yaml:"endpoint_key_file"`
 	Tenant             string          `yaml:"tenant"`
 	NATS               NATSConfig      `yaml:"nats"`
 	Limits             LimitsConfig    `yaml:"limits"`
@@ -144,6 +145,14 @@ func (c *Config) Database() string {
 		return filepath.Join(c.DataDir, "timbre.db")
 	}
 	return c.DB
+}
+
+// boxFile returns where the key of sealed secrets is.
+func (c *Config) boxFile() string {
+	if c.EndpointKeyFile == "" {
+		return filepath.Join(c.DataDir, "endpoints.key")
+	}
+	return c.EndpointKeyFile
 }
 
 // audioDir returns where recordings are kept that the policy keeps.

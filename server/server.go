@@ -124,9 +124,14 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	if !keys && !c.Loopback() {
 		return fmt.Errorf("%w: addr %s, audiosocket_addr %q, want loopback, or a key first (timbre serve keys add)", ErrNoKeys, c.Addr, c.AudioSocketAddr)
 	}
-	box, err := openBox(filepath.Join(c.DataDir, "endpoints.key"))
+	box, err := openBox(c.boxFile())
 	if err != nil {
 		return err
+	}
+	if err := opens(ctx, s.store, box); err != nil && c.NATS.URL != "" {
+		return fmt.Errorf("server: endpoint_key_file: %s: %w, want the file of the other nodes", c.boxFile(), err)
+	} else if err != nil {
+		d.Log.Error("server: stored secrets do not open: what they are for is refused", "file", c.boxFile(), "err", err)
 	}
 	if s.broker, err = events.Start(ctx, events.BrokerOptions{
 		URL: c.NATS.URL, Dir: filepath.Join(c.DataDir, "nats"), Replicas: c.NATS.Replicas, Name: d.Node, Log: d.Log,
