@@ -28,6 +28,7 @@ type node struct {
 	opens int
 	calls map[string]*call // by the platform's id; the streams of one call share it
 	fail  error            // of the next opening
+	slow  chan struct{}    // of every opening, where it is not nil
 }
 
 // call is what came for a call, over all streams.
@@ -42,7 +43,7 @@ type call struct {
 	once    sync.Once
 }
 
-func start(t *testing.T, url, name string, grace time.Duration) *node {
+func start(t testing.TB, url, name string, grace time.Duration) *node {
 	t.Helper()
 	conn, err := nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 	if err != nil {
@@ -66,6 +67,9 @@ func start(t *testing.T, url, name string, grace time.Duration) *node {
 
 // openHere gives a stream to its call, which releases the claim as a hub does: when the call is over, and after a join at once.
 func (n *node) openHere(_ context.Context, s ingest.Start) (ingest.Call, error) {
+	if n.slow != nil {
+		<-n.slow
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.opens++

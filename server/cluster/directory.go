@@ -82,6 +82,7 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 	}
 	d := &Directory{opts: o, log: o.Log, claims: c, address: name(), held: map[string]*hold{}, guests: map[string]*guest{}}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
+	d.running.Go(d.catchUp)
 	return d, nil
 }
 
@@ -168,7 +169,7 @@ func (d *Directory) contest(ctx context.Context, k string, h *hold, s ingest.Sta
 		return nil, nil
 	}
 	for range 20 { // each round but the last was lost to another claim or release of the same call
-		owner, revision, err := d.claims.create(ctx, k, d.address)
+		owner, revision, err := d.create(ctx, k)
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
@@ -196,6 +197,28 @@ func (d *Directory) contest(ctx context.Context, k string, h *hold, s ingest.Sta
 		}
 	}
 	return nil, fmt.Errorf("cluster: call %.64q: claimed and released by others again and again: %w", s.CallID, ingest.ErrBusy)
+}
+
+// create makes a claim. A loss of NATS that is soon over is waited for.
+func (d *Directory) create(ctx context.Context, k string) (owner string, revision uint64, err error) {
+	for begun := time.Now(); ; {
+		owner, revision, err = d.claims.create(ctx, k, d.address)
+		if err == nil || time.Since(begun) > d.opts.Patience || !pause(ctx, d.opts.Patience/20) {
+			return owner, revision, err
+		}
+	}
+}
+
+// pause waits, and reports false when ctx ended meanwhile.
+func pause(ctx context.Context, wait time.Duration) bool {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // unclaimed takes a call although NATS cannot be reached.
@@ -227,13 +250,53 @@ func (d *Directory) release(k string) {
 	if !h.mine || h.revision == 0 {
 		return
 	}
-	d.running.Go(func() { // the end of a call does not wait for it
-		ctx, cancel := context.WithTimeout(context.Background(), claimTimeout)
-		defer cancel()
-		if err := d.claims.remove(ctx, k, h.revision); err != nil { // whoever comes upon it will ask us, and take it over
-			d.log.Warn("cluster: claim not given up", "err", err)
+	revision := h.revision
+	d.running.Go(func() { d.giveUp(k, revision) }) // the end of a call does not wait for it
+}
+
+// giveUp deletes a claim.
+func (d *Directory) giveUp(k string, revision uint64) {
+	ctx, cancel := context.WithTimeout(context.Background(), claimTimeout)
+	defer cancel()
+	if err := d.claims.remove(ctx, k, revision); err != nil { // whoever comes upon it will ask us, and take it over
+		d.log.Warn("cluster: claim not given up", "err", err)
+	}
+}
+
+// catchUp claims, whenever NATS can be reached again, the calls that were taken without it, until the directory ends.
+func (d *Directory) catchUp() {
+	connected := d.opts.Conn.StatusChanged(nats.CONNECTED)
+	defer d.opts.Conn.RemoveStatusListener(connected)
+	for {
+		select {
+		case <-connected:
+		case <-d.ctx.Done():
+			return
 		}
-	})
+		d.mu.Lock()
+		left := map[string]*hold{}
+		for k, h := range d.held {
+			if h.mine && h.revision == 0 {
+				left[k] = h
+			}
+		}
+		d.mu.Unlock()
+		for k, h := range left {
+			owner, revision, err := d.claims.create(d.ctx, k, d.address)
+			if err != nil || owner != "" && owner != d.address { // another node has streams of it, as a call of its own
+				continue
+			}
+			d.mu.Lock()
+			over := d.held[k] != h
+			if !over {
+				h.revision = revision
+			}
+			d.mu.Unlock()
+			if over {
+				d.giveUp(k, revision)
+			}
+		}
+	}
 }
 
 // Owner returns the address of the process that has claimed a call, "" where nobody has.
@@ -291,12 +354,7 @@ func (d *Directory) ask(ctx context.Context, subject string, body []byte, patien
 		if time.Since(heard) > patience || errors.Is(err, nats.ErrConnectionClosed) {
 			return answer{}, fmt.Errorf("cluster: no answer for %s: %w: %w", patience, ingest.ErrGone, err)
 		}
-		pause := time.NewTimer(patience / 20)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-		}
-		pause.Stop()
+		pause(ctx, patience/20) // the next request sees the end of ctx
 	}
 }
 

@@ -15,8 +15,8 @@
 //
 // A claim names the process that made it. One whose process answers nobody is of a dead node, and one that its process does not
 // know is left over; both are taken over, again by compare-and-set, so that no node has to renew its claims as long as a call lasts.
-// What nobody asks for any more the bucket drops after a day. Where NATS cannot be reached a node takes the call without a claim: a
-// call is worth more than the joining of its streams.
+// What nobody asks for any more the bucket drops after a day. Where NATS cannot be reached, and not for a moment only, a node takes
+// the call without a claim, which it makes up for later: a call is worth more than the joining of its streams.
 //
 // # Forwarding
 //

@@ -147,15 +147,48 @@ func TestRestartOfNATSLosesNoSample(t *testing.T) {
 	}
 }
 
-func TestCallIsTakenWithoutNATS(t *testing.T) {
+func TestCallIsTakenWithoutNATSAndClaimedLater(t *testing.T) {
 	server := testkit.NATS(t)
-	n := start(t, server.URL(), "a", time.Second)
+	a, b := start(t, server.URL(), "a", 2*time.Second), start(t, server.URL(), "b", 2*time.Second)
 	server.Kill()
-	if _, err := n.openStream(soon(t), "K"); err != nil || n.call("K") == nil {
-		t.Errorf("a call while NATS is away: %v", err)
+	if _, err := a.openStream(soon(t), "K"); err != nil || a.call("K") == nil {
+		t.Fatalf("a call while NATS is away: %v", err)
 	}
-	n.Release("acme", "K")
 	server.Start()
+	for owner := ""; owner != a.Address(); {
+		owner, _ = a.Owner(soon(t), "acme", "K") // fails until the connection stands
+	}
+	c, err := b.openStream(soon(t), "K")
+	must(t, err)
+	if b.call("K") != nil || c.ID() != "r-K" {
+		t.Error("the other leg is a call of its own")
+	}
+}
+
+func TestNodeThatIsSlowToOpenKeepsItsCall(t *testing.T) {
+	url := testkit.NATS(t).URL()
+	grace := time.Second
+	a, b := start(t, url, "a", grace), start(t, url, "b", grace)
+	_, err := a.openStream(soon(t), "K")
+	must(t, err)
+	a.slow = make(chan struct{})
+	opened := make(chan error, 1)
+	go func() {
+		_, err := b.openStream(soon(t), "K")
+		opened <- err
+	}()
+	for begun := time.Now(); time.Since(begun) < 2*grace; {
+		select {
+		case err := <-opened:
+			t.Fatalf("opened before the owner did: %v", err)
+		case <-time.After(grace / 10):
+		}
+	}
+	close(a.slow)
+	must(t, await(t, opened))
+	if b.call("K") != nil || a.opens != 2 {
+		t.Errorf("opened %d times at the owner, want 2, and at the other node %v", a.opens, b.call("K"))
+	}
 }
 
 func TestDrainedOwnerEndsItsGuestsInOrder(t *testing.T) {

@@ -55,7 +55,7 @@ func (d *Directory) take(body []byte) answer {
 	g := d.guests[o.Stream]
 	if g != nil {
 		d.mu.Unlock()
-		return g.again()
+		return g.opening()
 	}
 	h := d.held[keyOf(o.Start.Tenant, o.Start.CallID)]
 	if h == nil || !h.mine {
@@ -66,16 +66,18 @@ func (d *Directory) take(body []byte) answer {
 	g = &guest{d: d, stream: o.Stream, opened: make(chan struct{}), tasks: make(chan *task), leave: make(chan struct{}), ended: make(chan struct{})}
 	d.guests[o.Stream] = g
 	d.mu.Unlock()
-	g.begin(o.Start)
-	return g.reason
+	d.running.Go(func() { g.begin(o.Start) })
+	return g.opening()
 }
 
-// again answers a repetition.
-func (g *guest) again() answer {
+// opening answers when the stream is open or refused, or that it takes its time: a node that waits for its store is not dead.
+func (g *guest) opening() answer {
+	wait := time.NewTimer(g.d.answerWithin())
+	defer wait.Stop()
 	select {
 	case <-g.opened:
 		return g.reason
-	case <-time.After(g.d.answerWithin()):
+	case <-wait.C:
 		return answer{Code: codeWorking}
 	}
 }
