@@ -63,27 +63,26 @@ func (s *Server) takeUpDeserted(ctx context.Context) error {
 		return fmt.Errorf("server: calls left behind: %w", err)
 	}
 	for _, l := range left {
-		if !s.deserted(ctx, l.Tenant, l.InteractionID) {
-			continue
-		}
-		if err := s.records.interrupt(ctx, l, s.log); err != nil {
+		if err := s.takeUp(ctx, l.Tenant, l.InteractionID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// takeUp saves a call as interrupted whose node was seen to die. One that has no checkpoint was saved, or never had any.
+// takeUp saves a call as interrupted that no node has. One that has no checkpoint was saved, or never had any.
 func (s *Server) takeUp(ctx context.Context, tenant, id string) error {
+	// In this order: a node gives a call up after it has saved it, so that a checkpoint which is there then is left behind, and does not
+	// take the place of a record that came meanwhile.
+	if !s.deserted(ctx, tenant, id) {
+		return nil
+	}
 	c, err := s.store.Tenant(tenant).Checkpoint(ctx, id)
 	if store.Code(err) == "not_found" {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("server: call left behind: %w", err)
-	}
-	if !s.deserted(ctx, tenant, id) {
-		return nil
 	}
 	return s.records.interrupt(ctx, store.Left{Tenant: tenant, Checkpoint: c}, s.log)
 }
