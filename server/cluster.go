@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
+	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/server/cluster"
 	"github.com/timbre-voice/timbre/server/events"
 	"github.com/timbre-voice/timbre/server/store"
@@ -53,23 +53,6 @@ func (s *Server) deserted(ctx context.Context, tenant, id string) bool {
 	return errors.Is(err, events.ErrNobody)
 }
 
-// silentFor is how old the last checkpoint of a call is, at least, when the other nodes are asked whether one of them has it.
-const silentFor = time.Minute
-
-// takeUpDeserted saves as interrupted the calls whose node died, without the wait of takeUp: those that no node has.
-func (s *Server) takeUpDeserted(ctx context.Context) error {
-	left, err := s.store.LeftCheckpoints(ctx, s.now().Add(-silentFor), store.MaxLimit)
-	if err != nil {
-		return fmt.Errorf("server: calls left behind: %w", err)
-	}
-	for _, l := range left {
-		if err := s.takeUp(ctx, l.Tenant, l.InteractionID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // takeUp saves a call as interrupted that no node has. One that has no checkpoint was saved, or never had any.
 func (s *Server) takeUp(ctx context.Context, tenant, id string) error {
 	// In this order: a node gives a call up after it has saved it, so that a checkpoint which is there then is left behind, and does not
@@ -84,5 +67,14 @@ func (s *Server) takeUp(ctx context.Context, tenant, id string) error {
 	if err != nil {
 		return fmt.Errorf("server: call left behind: %w", err)
 	}
-	return s.records.interrupt(ctx, store.Left{Tenant: tenant, Checkpoint: c}, s.log)
+	r, ended := c.Record, c.At
+	if r.Contact.StartedAt != nil && ended.Before(*r.Contact.StartedAt) {
+		ended = *r.Contact.StartedAt
+	}
+	r.Contact.State, r.Contact.EndedAt = interaction.StateInterrupted, &ended
+	if err := s.records.Save(ctx, r); err != nil {
+		return fmt.Errorf("server: call left behind: %w", err)
+	}
+	s.log.Info("server: the call of a node that is gone is saved as interrupted", "interaction", id, "node", c.Node)
+	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -270,45 +269,39 @@ func TestNodeWithAnotherKeyFileDoesNotStart(t *testing.T) {
 	runWith(t, other, Deps{Node: "b"})
 }
 
-// TestOnlyADesertedCallIsTakenUp: a checkpoint is old where a call is long, and does not say that its node is gone.
+// TestOnlyADesertedCallIsTakenUp: that a node is lost to another does not say that it is gone.
 func TestOnlyADesertedCallIsTakenUp(t *testing.T) {
 	nats, dsn := testkit.NATS(t).URL(), testkit.Postgres(t)
-	var ahead atomic.Int64 // of the second node's clock, which finds every checkpoint old
-	start := func(name string, now func() time.Time) node {
-		return runWith(t, childConfig{DB: dsn, NATS: nats, Dir: t.TempDir(), Checkpoint: time.Second}.config(), Deps{Node: name, Now: now})
+	start := func(name string) node {
+		return runWith(t, childConfig{DB: dsn, NATS: nats, Dir: t.TempDir(), Checkpoint: time.Second}.config(), Deps{Node: name})
 	}
-	a := start("a", time.Now)
-	b := start("b", func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
+	a, b := start("a"), start("b")
 	heard := b.listen(t, "/v1/events", "")
 	played := leg(t, a.URL(), "vonage", "K-1", interaction.RoleCustomer, "short-call.wav")
-	next(t, heard, of(interaction.EventProgress)) // a checkpoint is there
+	id := next(t, heard, of(interaction.EventProgress)).CallID // a checkpoint is there
 	var part interaction.Interaction
 	b.request(t, http.MethodGet, "/v1/calls/K-1", "", nil, 200, &part)
 	part.Contact.ID = "left-behind"
 	if err := b.records.Checkpoint(t.Context(), &part); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.takeUpDeserted(t.Context()); err != nil { // neither is old
-		t.Fatal(err)
+	for _, id := range []string{id, "left-behind", "never-there"} {
+		if err := b.takeUp(t.Context(), "default", id); err != nil {
+			t.Error(err)
+		}
 	}
-	b.request(t, http.MethodGet, "/v1/interactions/left-behind", "", nil, 404, nil)
-	ahead.Store(int64(2 * silentFor))
-	if err := b.takeUpDeserted(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	var r interaction.Interaction
-	b.request(t, http.MethodGet, "/v1/interactions/left-behind", "", nil, 200, &r)
-	if r.Contact.State != interaction.StateInterrupted {
-		t.Errorf("the deserted call is %s, want interrupted", r.Contact.State)
-	}
-	if n := len(b.recordsOf(t, "K-1")); n != 1 {
-		t.Errorf("%d records, want that of the deserted call: the running one is its node's", n)
+	all := b.recordsOf(t, "K-1")
+	if len(all) != 1 || all[0].Contact.ID != "left-behind" || all[0].Contact.State != interaction.StateInterrupted {
+		t.Errorf("%d records, want that of the deserted call: the running one is its node's", len(all))
 	}
 	if err := <-played; err != nil {
 		t.Error(err)
 	}
 	next(t, heard, of(interaction.EventSessionEnded))
-	all := b.recordsOf(t, "K-1")
+	if err := b.takeUp(t.Context(), "default", id); err != nil {
+		t.Error(err)
+	}
+	all = b.recordsOf(t, "K-1")
 	if len(all) != 2 || !slices.ContainsFunc(all, func(r interaction.Interaction) bool { return r.Contact.State == interaction.StateComplete }) {
 		t.Errorf("%d records, want the call that went on to be complete", len(all))
 	}

@@ -28,11 +28,6 @@ func (s *Server) keepHouse(ctx context.Context) {
 		if err := s.records.takeUp(ctx, before, s.log); err != nil && ctx.Err() == nil {
 			s.log.Warn("server: calls left behind", "err", err)
 		}
-		if s.cluster != nil {
-			if err := s.takeUpDeserted(ctx); err != nil && ctx.Err() == nil {
-				s.log.Warn("server: calls of dead nodes", "err", err)
-			}
-		}
 		if err := s.expire(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("server: sweep", "err", err)
 		}

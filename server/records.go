@@ -66,35 +66,30 @@ func (k *records) takeUp(ctx context.Context, before time.Time, log *slog.Logger
 			return fmt.Errorf("server: calls left behind: %w", err)
 		}
 		for _, l := range left {
-			if err := k.interrupt(ctx, l, log); err != nil {
-				return err
+			r := l.Record
+			r.Contact.State = interaction.StateInterrupted
+			ended := l.At
+			if r.Contact.StartedAt != nil && ended.Before(*r.Contact.StartedAt) {
+				ended = *r.Contact.StartedAt
 			}
+			r.Contact.EndedAt = &ended
+			if err := k.Save(ctx, r); err != nil {
+				// A record that cannot be saved as a finished one must not be tried again at every start, nor stop the others.
+				log.Error("server: a call left behind cannot be saved", "interaction", l.InteractionID, "node", l.Node, "err", err)
+				if store.Code(err) != "invalid" {
+					return err
+				}
+				if err := k.store.Tenant(l.Tenant).DeleteCheckpoint(ctx, l.InteractionID); err != nil {
+					return err
+				}
+				continue
+			}
+			log.Info("server: a call left behind is saved as interrupted", "interaction", l.InteractionID, "node", l.Node)
 		}
 		if len(left) < leftBatch {
 			return nil
 		}
 	}
-}
-
-// interrupt saves the call of a checkpoint that its node left behind.
-func (k *records) interrupt(ctx context.Context, l store.Left, log *slog.Logger) error {
-	r := l.Record
-	r.Contact.State = interaction.StateInterrupted
-	ended := l.At
-	if r.Contact.StartedAt != nil && ended.Before(*r.Contact.StartedAt) {
-		ended = *r.Contact.StartedAt
-	}
-	r.Contact.EndedAt = &ended
-	if err := k.Save(ctx, r); err != nil {
-		// A record that cannot be saved as a finished one must not be tried again at every start, nor stop the others.
-		log.Error("server: a call left behind cannot be saved", "interaction", l.InteractionID, "node", l.Node, "err", err)
-		if store.Code(err) != "invalid" {
-			return err
-		}
-		return k.store.Tenant(l.Tenant).DeleteCheckpoint(ctx, l.InteractionID)
-	}
-	log.Info("server: a call left behind is saved as interrupted", "interaction", l.InteractionID, "node", l.Node)
-	return nil
 }
 
 // told is the event of a saved record, for the outbox. It is told again with each revision.
