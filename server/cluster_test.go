@@ -152,6 +152,7 @@ func TestLegsOnTwoNodesAreOneCall(t *testing.T) {
 				return e.Type == interaction.EventCallUpdated && len(e.Participants) == 2
 			})
 
+			alone := b.listen(t, "/v1/calls/"+contact+"/events", "")
 			var part interaction.Interaction
 			b.request(t, http.MethodGet, "/v1/calls/"+contact, "", nil, 200, &part)
 			if part.Contact.ID != id {
@@ -182,6 +183,9 @@ func TestLegsOnTwoNodesAreOneCall(t *testing.T) {
 				if e := next(t, events, of(interaction.EventSessionEnded)); e.CallID != id || e.State != interaction.StateComplete {
 					t.Errorf("the end as heard on %s: %+v", where, e)
 				}
+			}
+			if e := next(t, alone, of(interaction.EventSessionEnded)); e.CallID != id {
+				t.Errorf("events by the platform's id are of call %s, want %s", e.CallID, id)
 			}
 			for where, n := range map[string]node{"a": a, "b": b} {
 				all := n.recordsOf(t, contact)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 
 	"github.com/timbre-voice/timbre/interaction"
@@ -174,6 +175,17 @@ func (n *nodes) Mark(ctx context.Context, tenant, id, kind, detail string) error
 	}
 	_, err = n.ask(ctx, err, tenant, id, question{What: "mark", Kind: kind, Detail: detail})
 	return err
+}
+
+// named gives next the record's id of a running call where the path has the platform's, as the other paths of a call take either.
+func (n *nodes) named(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		record, err := n.Snapshot(r.Context(), api.TenantOf(r), r.PathValue("id"))
+		if err == nil { // else nobody has it now: events of the record's id may still come
+			r.SetPathValue("id", record.Contact.ID)
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Running lists this node's calls as they are now, and those of the others as their last checkpoints show them.

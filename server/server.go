@@ -242,9 +242,8 @@ func (s *Server) listen(ctx context.Context) error {
 	for _, path := range []string{"/v1/stream", "/v1/listen", "/v1/ingest/"} {
 		mux.Handle(path, s.ingest)
 	}
-	for _, path := range []string{"GET /v1/events", "GET /v1/calls/{id}/events"} {
-		mux.Handle(path, s.api.Guard(api.ScopeRead, s.socket))
-	}
+	mux.Handle("GET /v1/events", s.api.Guard(api.ScopeRead, s.socket))
+	mux.Handle("GET /v1/calls/{id}/events", s.api.Guard(api.ScopeRead, s.nodes.named(s.socket)))
 	mux.Handle("GET /metrics", bounded(s.api.Guard(api.ScopeRead, s.metrics.handler()), time.Minute))
 	for _, path := range []string{"/v1/", "/healthz", "/readyz", "/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/openapi-3.0.yaml"} {
 		mux.Handle(path, s.metrics.measured(bounded(s.api, time.Hour)))
