@@ -54,14 +54,6 @@ type Directory struct {
 	guests  map[string]*guest // by stream
 }
 
-// hold is what this process knows of a call that it claims.
-type hold struct {
-	turn     chan struct{} // taken by who contests the claim; of one place
-	n        int           // Claims not released, and contests; guarded by Directory.mu like what follows
-	mine     bool
-	revision uint64 // of the claim; 0: there is none, NATS could not be reached
-}
-
 // New makes the bucket of claims or takes up the one that is there.
 func New(ctx context.Context, o Options) (*Directory, error) {
 	if o.Conn == nil {
@@ -199,16 +191,6 @@ func (d *Directory) contest(ctx context.Context, k string, h *hold, s ingest.Sta
 	return nil, fmt.Errorf("cluster: call %.64q: claimed and released by others again and again: %w", s.CallID, ingest.ErrBusy)
 }
 
-// create makes a claim. A loss of NATS that is soon over is waited for.
-func (d *Directory) create(ctx context.Context, k string) (owner string, revision uint64, err error) {
-	for begun := time.Now(); ; {
-		owner, revision, err = d.claims.create(ctx, k, d.address)
-		if err == nil || time.Since(begun) > d.opts.Patience || !pause(ctx, d.opts.Patience/20) {
-			return owner, revision, err
-		}
-	}
-}
-
 // pause waits, and reports false when ctx ended meanwhile.
 func pause(ctx context.Context, wait time.Duration) bool {
 	t := time.NewTimer(wait)
@@ -221,83 +203,8 @@ func pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// unclaimed takes a call although NATS cannot be reached.
-func (d *Directory) unclaimed(h *hold, s ingest.Start, err error) {
-	d.log.Warn("cluster: a call is taken without a claim: its streams on other nodes will not be joined", "call", s.CallID, "err", err)
-	d.own(h, 0)
-}
-
-func (d *Directory) own(h *hold, revision uint64) {
-	d.mu.Lock()
-	h.mine, h.revision = true, revision
-	d.mu.Unlock()
-}
-
 // Release gives up one Claim. The claim itself goes with the last.
 func (d *Directory) Release(tenant, callID string) { d.release(keyOf(tenant, callID)) }
-
-func (d *Directory) release(k string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	h := d.held[k]
-	if h == nil {
-		return
-	}
-	if h.n--; h.n > 0 {
-		return
-	}
-	delete(d.held, k)
-	if !h.mine || h.revision == 0 {
-		return
-	}
-	revision := h.revision
-	d.running.Go(func() { d.giveUp(k, revision) }) // the end of a call does not wait for it
-}
-
-// giveUp deletes a claim.
-func (d *Directory) giveUp(k string, revision uint64) {
-	ctx, cancel := context.WithTimeout(context.Background(), claimTimeout)
-	defer cancel()
-	if err := d.claims.remove(ctx, k, revision); err != nil { // whoever comes upon it will ask us, and take it over
-		d.log.Warn("cluster: claim not given up", "err", err)
-	}
-}
-
-// catchUp claims, whenever NATS can be reached again, the calls that were taken without it, until the directory ends.
-func (d *Directory) catchUp() {
-	connected := d.opts.Conn.StatusChanged(nats.CONNECTED)
-	defer d.opts.Conn.RemoveStatusListener(connected)
-	for {
-		select {
-		case <-connected:
-		case <-d.ctx.Done():
-			return
-		}
-		d.mu.Lock()
-		left := map[string]*hold{}
-		for k, h := range d.held {
-			if h.mine && h.revision == 0 {
-				left[k] = h
-			}
-		}
-		d.mu.Unlock()
-		for k, h := range left {
-			owner, revision, err := d.claims.create(d.ctx, k, d.address)
-			if err != nil || owner != "" && owner != d.address { // another node has streams of it, as a call of its own
-				continue
-			}
-			d.mu.Lock()
-			over := d.held[k] != h
-			if !over {
-				h.revision = revision
-			}
-			d.mu.Unlock()
-			if over {
-				d.giveUp(k, revision)
-			}
-		}
-	}
-}
 
 // Owner returns the address of the process that has claimed a call, "" where nobody has.
 func (d *Directory) Owner(ctx context.Context, tenant, callID string) (address string, err error) {
