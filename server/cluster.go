@@ -8,6 +8,7 @@ import (
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/server/cluster"
 	"github.com/timbre-voice/timbre/server/events"
+	"github.com/timbre-voice/timbre/server/live"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -33,6 +34,14 @@ func (s *Server) join(ctx context.Context, d Deps) error {
 	s.nodes.node = d.Node + "-" + s.cluster.Address()[:8]
 	s.records.node = s.nodes.node
 	return nil
+}
+
+// directory is what the hub is given: nil where this node is alone.
+func (s *Server) directory() live.Directory {
+	if s.cluster == nil { // not a nil *cluster.Directory in an interface
+		return nil
+	}
+	return s.cluster
 }
 
 // meet begins to serve the other nodes.

@@ -153,7 +153,6 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	hooks := &webhooks{fixed: c.webhooks(), store: s.store, box: box, local: c.WebhookLoopback, now: d.Now}
 	s.relay = events.NewRelay(outbox{s.store}, deliveries, hooks, events.RelayOptions{Log: d.Log})
 	s.post = events.NewDeliverer(deliveries, hooks, events.DelivererOptions{Now: d.Now, Log: d.Log})
-	hooks.post = s.post
 	s.bus = events.NewBus(s.broker.Conn(), events.BusOptions{Subscriber: c.Limits.SubscriberEvents})
 	set := rules.Set{Rules: c.Rules}
 	s.records = &records{store: s.store, node: d.Node, rules: set, policy: c.Policy, now: d.Now, saved: s.relay.Wake}
@@ -189,20 +188,14 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.audio = &recordings{store: s.store, folder: folder, now: d.Now}
-	options := live.Options{
+	if s.hub, err = live.New(live.Options{
 		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.Policy}, Voices: callers{known}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
 		Spill: filepath.Join(c.DataDir, "unsaved"), Record: s.audio.begin, Log: d.Log, Now: d.Now,
-	}
-	if s.cluster != nil { // not a nil *cluster.Directory in an interface
-		options.Directory = s.cluster
-	}
-	if s.hub, err = live.New(options); err != nil {
+		Directory: s.directory(),
+	}); err != nil {
 		return err
 	}
 	s.nodes.calls = calls{s.hub}
-	if err := s.meet(); err != nil {
-		return err
-	}
 	who := &access{store: s.store, box: box, log: d.Log}
 	open := c.Loopback() && !keys
 	if s.ingest, err = ingest.New(ingest.Options{Calls: s.hub, Endpoints: platforms{who}, Keys: who, Open: open, Log: d.Log, Now: d.Now}); err != nil {
@@ -228,7 +221,11 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.measure(deliveries, jobs)
-	return s.listen(ctx)
+	if err := s.listen(ctx); err != nil {
+		return err
+	}
+	hooks.post = s.post
+	return s.meet()
 }
 
 // ready says what works.

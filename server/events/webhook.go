@@ -200,18 +200,6 @@ func (d *Deliverer) deliver(ctx context.Context, t Task) error {
 	return d.post(ctx, hooks[at], t, what)
 }
 
-// eventTest is the event of a test delivery.
-const eventTest interaction.EventKind = "test"
-
-// Test posts a delivery to w at once, as one of a queue is posted but for its event, and returns what went wrong.
-func (d *Deliverer) Test(ctx context.Context, w Webhook, id string) error {
-	body, err := json.Marshal(interaction.Event{Type: eventTest, Version: interaction.EventVersion, Tenant: w.Tenant, Message: "a test delivery"})
-	if err != nil {
-		return fmt.Errorf("events: test: %w", err)
-	}
-	return d.post(ctx, w, Task{ID: id, Attempt: 1}, Delivery{Tenant: w.Tenant, Webhook: w.ID, Kind: eventTest, Body: body})
-}
-
 // maxReply is how much of a receiver's answer is read, so that the connection can be used again.
 const maxReply = 64 << 10
 
@@ -250,4 +238,16 @@ func (d *Deliverer) post(ctx context.Context, w Webhook, t Task, what Delivery) 
 		return Later(err, time.Duration(min(s, maxLater))*time.Second)
 	}
 	return err
+}
+
+// eventTest is the event of a test delivery.
+const eventTest interaction.EventKind = "test"
+
+// Test posts a delivery to w at once, as one of a queue is posted but for its event, and returns what went wrong.
+func (d *Deliverer) Test(ctx context.Context, w Webhook, id string) error {
+	body, err := json.Marshal(interaction.Event{Type: eventTest, Version: interaction.EventVersion, Tenant: w.Tenant, Message: "a test delivery"})
+	if err != nil {
+		return fmt.Errorf("events: test: %w", err)
+	}
+	return d.post(ctx, w, Task{ID: id, Attempt: 1}, Delivery{Tenant: w.Tenant, Webhook: w.ID, Kind: eventTest, Body: body})
 }
