@@ -147,6 +147,9 @@ func (c *Config) Database() string {
 	return c.DB
 }
 
+// audioDir returns where recordings are kept that the policy keeps.
+func (c *Config) audioDir() string { return filepath.Join(c.DataDir, "audio") }
+
 // boxFile returns where the key of sealed secrets is.
 func (c *Config) boxFile() string {
 	if c.EndpointKeyFile == "" {
@@ -154,9 +157,6 @@ func (c *Config) boxFile() string {
 	}
 	return c.EndpointKeyFile
 }
-
-// audioDir returns where recordings are kept that the policy keeps.
-func (c *Config) audioDir() string { return filepath.Join(c.DataDir, "audio") }
 
 func (c *Config) webhooks() events.StaticWebhooks {
 	var out events.StaticWebhooks
