@@ -231,3 +231,19 @@ func TestGovernanceOverREST(t *testing.T) {
 		t.Errorf("log %+v", l)
 	}
 }
+
+func TestKeysAndEndpointsAreAudited(t *testing.T) {
+	n := run(t, config(t.TempDir()))
+	n.request(t, http.MethodPut, "/v1/endpoints", "", strings.NewReader(`{"dialect": "twilio", "name": "x", "secret": "s"}`), 204, nil)
+	n.request(t, http.MethodDelete, "/v1/endpoints?dialect=twilio&name=x", "", nil, 204, nil)
+	n.request(t, http.MethodDelete, "/v1/endpoints?dialect=twilio&name=x", "", nil, 404, nil)
+	if have, want := n.actions(t, "twilio/x"), []string{"endpoint_save", "endpoint_delete"}; !slices.Equal(have, want) {
+		t.Errorf("audit %q, want %q", have, want)
+	}
+	var k api.MadeKey
+	n.request(t, http.MethodPost, "/v1/keys", "", strings.NewReader(`{"name": "first", "scopes": ["admin"]}`), 201, &k)
+	n.request(t, http.MethodDelete, "/v1/keys/"+k.ID, k.Secret, nil, 204, nil)
+	if have, want := n.actions(t, k.ID), []string{"key_add", "key_revoke"}; !slices.Equal(have, want) {
+		t.Errorf("audit %q, want %q", have, want)
+	}
+}

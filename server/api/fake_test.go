@@ -207,18 +207,18 @@ func (f *fake) Job(_ context.Context, t, id string) (Job, error) {
 func (f *fake) Jobs(_ context.Context, t string, _ Page) (List[Job], error) {
 	return List[Job]{}, f.ask(t, "jobs")
 }
-func (f *fake) NewKey(_ context.Context, t string, k NewKey) (MadeKey, error) {
+func (f *fake) NewKey(_ context.Context, t, _ string, k NewKey) (MadeKey, error) {
 	return MadeKey{Key: Key{ID: "k"}, Secret: "shown once"}, f.ask(t, fmt.Sprint("key ", k.Scopes))
 }
 func (f *fake) ListKeys(_ context.Context, t string) ([]Key, error) { return nil, f.ask(t, "keys") }
-func (f *fake) RevokeKey(_ context.Context, t, id string) error     { return f.ask(t, "revoke "+id) }
+func (f *fake) RevokeKey(_ context.Context, t, _, id string) error  { return f.ask(t, "revoke "+id) }
 func (f *fake) Endpoints(_ context.Context, t string) ([]Endpoint, error) {
 	return []Endpoint{{Dialect: "twilio", Secret: "hidden-1", Token: "hidden-2", APIKey: "hidden-3"}}, f.ask(t, "endpoints")
 }
-func (f *fake) SaveEndpoint(_ context.Context, t string, e Endpoint) error {
+func (f *fake) SaveEndpoint(_ context.Context, t, _ string, e Endpoint) error {
 	return f.ask(t, "endpoint "+e.Dialect+" "+e.Secret)
 }
-func (f *fake) DeleteEndpoint(_ context.Context, t, dialect, name string) error {
+func (f *fake) DeleteEndpoint(_ context.Context, t, _, dialect, name string) error {
 	return f.ask(t, "delete endpoint "+dialect+" "+name)
 }
 func (f *fake) DeadLetters(_ context.Context, t string, _ Page) (List[DeadLetter], error) {
