@@ -19,7 +19,7 @@ func (s *Server) join(ctx context.Context, d Deps) error {
 	}
 	var err error
 	s.cluster, err = cluster.New(ctx, cluster.Options{
-		Conn: s.broker.Conn(), Node: d.Node, Replicas: s.config.NATS.Replicas, Log: d.Log,
+		Conn: s.broker.Conn(), Replicas: s.config.NATS.Replicas, Log: d.Log,
 		Lost: func(ctx context.Context, tenant, id string) {
 			if err := s.takeUp(ctx, tenant, id); err != nil && ctx.Err() == nil {
 				s.log.Warn("server: the call of a node that is gone is not taken up yet", "interaction", id, "err", err)

@@ -11,7 +11,7 @@ import (
 // of its own.
 func BenchmarkForwardedWrite(b *testing.B) {
 	url := testkit.NATS(b).URL()
-	owner, other := start(b, url, "a", 10*time.Second), start(b, url, "b", 10*time.Second)
+	owner, other := start(b, url, 10*time.Second), start(b, url, 10*time.Second)
 	if _, err := owner.openStream(b.Context(), "K"); err != nil {
 		b.Fatal(err)
 	}

@@ -43,14 +43,14 @@ type call struct {
 	once    sync.Once
 }
 
-func start(t testing.TB, url, name string, grace time.Duration) *node {
+func start(t testing.TB, url string, grace time.Duration) *node {
 	t.Helper()
 	conn, err := nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := &node{conn: conn, lost: make(chan string, 10), calls: map[string]*call{}}
-	n.Directory, err = New(t.Context(), Options{Conn: conn, Node: name, Patience: grace / 4, Grace: grace,
+	n.Directory, err = New(t.Context(), Options{Conn: conn, Patience: grace / 4, Grace: grace,
 		Lost: func(_ context.Context, tenant, id string) { n.lost <- tenant + "/" + id }})
 	if err != nil {
 		t.Fatal(err)
@@ -176,8 +176,8 @@ func await[T any](t *testing.T, c <-chan T) T {
 func TestOfManyClaimsAtOnceOneWins(t *testing.T) {
 	url := testkit.NATS(t).URL()
 	var nodes []*node
-	for i := range 6 {
-		nodes = append(nodes, start(t, url, fmt.Sprint("n", i), 10*time.Second))
+	for range 6 {
+		nodes = append(nodes, start(t, url, 10*time.Second))
 	}
 	for round := range 20 {
 		id := fmt.Sprint("K-", round)
@@ -215,7 +215,7 @@ func TestOfManyClaimsAtOnceOneWins(t *testing.T) {
 
 func TestClaimIsFreeAfterItsRelease(t *testing.T) {
 	url := testkit.NATS(t).URL()
-	a, b := start(t, url, "a", 10*time.Second), start(t, url, "b", 10*time.Second)
+	a, b := start(t, url, 10*time.Second), start(t, url, 10*time.Second)
 	for range 3 { // back and forth
 		for _, n := range []*node{a, b} {
 			for range 2 { // twice claimed is twice released
@@ -249,7 +249,7 @@ func TestAnotherTenantsCallIsAnotherCall(t *testing.T) {
 
 func TestForwardedStreamIsAsOneHere(t *testing.T) {
 	url := testkit.NATS(t).URL()
-	a, b := start(t, url, "a", 10*time.Second), start(t, url, "b", 10*time.Second)
+	a, b := start(t, url, 10*time.Second), start(t, url, 10*time.Second)
 	_, err := a.openStream(soon(t), "K")
 	must(t, err)
 	c, err := b.openStream(soon(t), "K")
@@ -305,7 +305,7 @@ func count(n *node) [2]int64 {
 
 func TestRefusalOfTheOwnerIsTheStreams(t *testing.T) {
 	url := testkit.NATS(t).URL()
-	a, b := start(t, url, "a", 10*time.Second), start(t, url, "b", 10*time.Second)
+	a, b := start(t, url, 10*time.Second), start(t, url, 10*time.Second)
 	_, err := a.openStream(soon(t), "K")
 	must(t, err)
 	for _, want := range []error{ingest.ErrBusy, ingest.ErrMismatch} {

@@ -21,7 +21,6 @@ import (
 // Options says what a Directory works with.
 type Options struct {
 	Conn     *nats.Conn   // required; it stays open
-	Node     string       // name of this node, for people; each process gets an address of its own
 	Replicas int          // copies of the claims on a NATS cluster, default 1
 	Log      *slog.Logger // nil: discarded
 

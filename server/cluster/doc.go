@@ -1,6 +1,6 @@
 // Package cluster joins the streams of one call wherever they land: it is live.Directory over NATS.
 //
-//	d, err := cluster.New(ctx, cluster.Options{Conn: broker.Conn(), Node: "a"})
+//	d, err := cluster.New(ctx, cluster.Options{Conn: broker.Conn()})
 //	hub, err := live.New(live.Options{Directory: d, ...})
 //	err = d.Serve(hub.OpenHere)          // other nodes may now bring streams
 //	err = d.Shutdown(ctx)                // ends those, before the hub's own

@@ -14,7 +14,7 @@ import (
 // pair returns two nodes and a stream of the second on a call of the first.
 func pair(t *testing.T, url string, grace time.Duration) (a, b *node, c ingest.Call) {
 	t.Helper()
-	a, b = start(t, url, "a", grace), start(t, url, "b", grace)
+	a, b = start(t, url, grace), start(t, url, grace)
 	_, err := a.openStream(soon(t), "K")
 	must(t, err)
 	c, err = b.openStream(soon(t), "K")
@@ -45,7 +45,7 @@ func TestDeadOwnerEndsTheStreamAndItsClaimIsTakenOver(t *testing.T) {
 
 func TestClaimBehindWhichNoCallIsIsTakenOverAtOnce(t *testing.T) {
 	url := testkit.NATS(t).URL()
-	a, b := start(t, url, "a", 10*time.Second), start(t, url, "b", 10*time.Second)
+	a, b := start(t, url, 10*time.Second), start(t, url, 10*time.Second)
 	if _, _, err := a.claims.create(soon(t), keyOf("acme", "K"), a.Address()); err != nil { // its release was lost
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestRestartOfNATSLosesNoSample(t *testing.T) {
 
 func TestCallIsTakenWithoutNATSAndClaimedLater(t *testing.T) {
 	server := testkit.NATS(t)
-	a, b := start(t, server.URL(), "a", 2*time.Second), start(t, server.URL(), "b", 2*time.Second)
+	a, b := start(t, server.URL(), 2*time.Second), start(t, server.URL(), 2*time.Second)
 	server.Kill()
 	if _, err := a.openStream(soon(t), "K"); err != nil || a.call("K") == nil {
 		t.Fatalf("a call while NATS is away: %v", err)
@@ -168,7 +168,7 @@ func TestCallIsTakenWithoutNATSAndClaimedLater(t *testing.T) {
 func TestNodeThatIsSlowToOpenKeepsItsCall(t *testing.T) {
 	url := testkit.NATS(t).URL()
 	grace := time.Second
-	a, b := start(t, url, "a", grace), start(t, url, "b", grace)
+	a, b := start(t, url, grace), start(t, url, grace)
 	_, err := a.openStream(soon(t), "K")
 	must(t, err)
 	a.slow = make(chan struct{})
