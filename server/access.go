@@ -125,8 +125,12 @@ func (a *access) Ingest(ctx context.Context, key string) (string, error) {
 	return p.Tenant, nil
 }
 
-func (a *access) NewKey(ctx context.Context, tenant string, k api.NewKey) (api.MadeKey, error) {
-	return NewKey(ctx, a.store, tenant, k)
+func (a *access) NewKey(ctx context.Context, tenant, by string, k api.NewKey) (api.MadeKey, error) {
+	made, err := NewKey(ctx, a.store, tenant, k)
+	if err != nil {
+		return api.MadeKey{}, err
+	}
+	return made, note(ctx, a.store.Tenant(tenant), by, "key_add", made.ID)
 }
 
 func (a *access) ListKeys(ctx context.Context, tenant string) ([]api.Key, error) {
@@ -151,8 +155,12 @@ func Keys(ctx context.Context, st *store.Store, tenant string) ([]api.Key, error
 	}
 }
 
-func (a *access) RevokeKey(ctx context.Context, tenant, id string) error {
-	return fault(a.store.Tenant(tenant).RevokeAPIKey(ctx, id))
+func (a *access) RevokeKey(ctx context.Context, tenant, by, id string) error {
+	t := a.store.Tenant(tenant)
+	if err := t.RevokeAPIKey(ctx, id); err != nil {
+		return fault(err)
+	}
+	return note(ctx, t, by, "key_revoke", id)
 }
 
 // secrets are what of an endpoint lies sealed in the store.
@@ -174,7 +182,7 @@ func (a *access) Endpoints(ctx context.Context, tenant string) ([]api.Endpoint, 
 	return out, fault(err)
 }
 
-func (a *access) SaveEndpoint(ctx context.Context, tenant string, e api.Endpoint) error {
+func (a *access) SaveEndpoint(ctx context.Context, tenant, by string, e api.Endpoint) error {
 	for track, role := range e.Roles {
 		if role != string(interaction.RoleAgent) && role != string(interaction.RoleCustomer) && role != string(interaction.RoleUnknown) {
 			return fmt.Errorf("%w: roles.%s: %q, want agent, customer or unknown", api.ErrInvalid, track, role)
@@ -188,10 +196,14 @@ func (a *access) SaveEndpoint(ctx context.Context, tenant string, e api.Endpoint
 	if err := a.store.EnsureTenant(ctx, tenant, tenant); err != nil {
 		return fault(err)
 	}
-	return fault(a.store.Tenant(tenant).SaveEndpoint(ctx, store.Endpoint{
+	t := a.store.Tenant(tenant)
+	if err := t.SaveEndpoint(ctx, store.Endpoint{
 		Dialect: e.Dialect, Name: e.Name, Sealed: sealed, PublicURL: e.PublicURL, Roles: e.Roles, Policy: e.Policy, Encoding: e.Encoding,
 		RateHz: e.SampleRateHz, Channels: e.Channels, Results: e.Results, Disabled: e.Disabled,
-	}))
+	}); err != nil {
+		return fault(err)
+	}
+	return note(ctx, t, by, "endpoint_save", e.Dialect+"/"+e.Name)
 }
 
 // endpointLabel ties sealed secrets to their row, so that they open nowhere else.
@@ -199,8 +211,12 @@ func endpointLabel(tenant, dialect, name string) []byte {
 	return fmt.Appendf(nil, "endpoint|%q|%q|%q", tenant, dialect, name)
 }
 
-func (a *access) DeleteEndpoint(ctx context.Context, tenant, dialect, name string) error {
-	return fault(a.store.Tenant(tenant).DeleteEndpoint(ctx, dialect, name))
+func (a *access) DeleteEndpoint(ctx context.Context, tenant, by, dialect, name string) error {
+	t := a.store.Tenant(tenant)
+	if err := t.DeleteEndpoint(ctx, dialect, name); err != nil {
+		return fault(err)
+	}
+	return note(ctx, t, by, "endpoint_delete", dialect+"/"+name)
 }
 
 // platforms is ingest.Endpoints over the same rows.

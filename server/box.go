@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -11,9 +12,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/timbre-voice/timbre/server/store"
 )
 
-// box seals the secrets of endpoints, so that who reads the database alone cannot sign as a platform: AES-256-GCM under a key in a
+// box seals the secrets of endpoints and webhooks, so that who reads the database alone cannot sign as a platform or as us: AES-256-GCM under a key in a
 // file of its own. Safe for concurrent use.
 type box struct{ gcm cipher.AEAD }
 
@@ -91,4 +94,33 @@ func (b *box) open(sealed, label []byte) ([]byte, error) {
 		return nil, errSealed
 	}
 	return plain, nil
+}
+
+// opens returns what of the secrets in the store does not open with b, as those that a node with another file sealed.
+func opens(ctx context.Context, st *store.Store, b *box) error {
+	tenants, err := st.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tenants {
+		endpoints, err := st.Tenant(t.ID).Endpoints(ctx)
+		if err != nil {
+			return err
+		}
+		for _, e := range endpoints {
+			if _, err := b.open(e.Sealed, endpointLabel(t.ID, e.Dialect, e.Name)); err != nil {
+				return fmt.Errorf("endpoint %s %s: %w", e.Dialect, e.Name, err)
+			}
+		}
+		hooks, err := st.Tenant(t.ID).Webhooks(ctx)
+		if err != nil {
+			return err
+		}
+		for _, h := range hooks {
+			if _, err := b.open(h.Sealed, hookLabel(t.ID, h.ID)); err != nil {
+				return fmt.Errorf("webhook %s: %w", h.ID, err)
+			}
+		}
+	}
+	return nil
 }

@@ -31,12 +31,14 @@ type Config struct {
 	DB                 string          `yaml:"db"`
 	DataDir            string          `yaml:"data_dir"`
 	KeyFile            string          `yaml:"key_file"`
+	EndpointKeyFile    string          `yaml:"endpoint_key_file"`
 	Tenant             string          `yaml:"tenant"`
 	NATS               NATSConfig      `yaml:"nats"`
 	Limits             LimitsConfig    `yaml:"limits"`
 	Policy             policy.Config   `yaml:"policy"`
 	Rules              []rules.Rule    `yaml:"rules"`
 	Webhooks           []WebhookConfig `yaml:"webhooks"`
+	WebhookLoopback    bool            `yaml:"webhook_loopback"`
 	Origins            []string        `yaml:"origins"`
 	RecordingHosts     []string        `yaml:"recording_hosts"`
 	Checkpoint         time.Duration   `yaml:"checkpoint"`
@@ -157,6 +159,14 @@ func (c *Config) Keys() string {
 // audioDir returns where recordings are kept that the policy keeps.
 func (c *Config) audioDir() string { return filepath.Join(c.DataDir, "audio") }
 
+// boxFile returns where the key of sealed secrets is.
+func (c *Config) boxFile() string {
+	if c.EndpointKeyFile == "" {
+		return filepath.Join(c.DataDir, "endpoints.key")
+	}
+	return c.EndpointKeyFile
+}
+
 func (c *Config) webhooks() events.StaticWebhooks {
 	var out events.StaticWebhooks
 	for _, w := range c.Webhooks {
@@ -164,7 +174,7 @@ func (c *Config) webhooks() events.StaticWebhooks {
 		if tenant == "" {
 			tenant = c.Tenant
 		}
-		out = append(out, events.Webhook{ID: w.ID, Tenant: tenant, URL: w.URL, Secrets: w.Secrets, Kinds: w.Events})
+		out = append(out, events.Webhook{ID: w.ID, Tenant: tenant, URL: w.URL, Secrets: w.Secrets, Kinds: w.Events, Local: true})
 	}
 	return out
 }

@@ -23,7 +23,13 @@ import (
 	"github.com/timbre-voice/timbre/server/ingest"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	if text := os.Getenv(childNode); text != "" {
+		serveChild(text)
+		return
+	}
+	testkit.Main(m)
+}
 
 var testEngine = sync.OnceValues(analysis.NewEngine)
 

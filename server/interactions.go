@@ -112,6 +112,9 @@ func (s *interactions) Evaluate(ctx context.Context, tenant, id string, e intera
 	if err != nil {
 		return nil, fault(err)
 	}
+	if err := judge(ctx, t, &e); err != nil {
+		return nil, err
+	}
 	if _, err := t.SaveEvaluation(ctx, store.Evaluation{InteractionID: id, AgentID: api.Summarise(r).AgentID, Evaluation: e}); err != nil {
 		return nil, fault(err)
 	}

@@ -151,6 +151,10 @@ func (s *Server) measure(deliveries, jobs *events.JetQueue) {
 	m.counter("timbre_rule_events_missed_total", "Live events that went past the rules.", func() float64 { return float64(s.watch.missed.Load()) })
 	m.gauge("timbre_events_waiting", "Live events that wait for the broker.", func() float64 { return float64(s.bus.Stats().Waiting) })
 	m.gauge("timbre_subscribers", "Sockets that listen to events.", func() float64 { return float64(s.bus.Stats().Subscribers) })
+	if s.cluster != nil {
+		m.gauge("timbre_cluster_streams_forwarded", "Streams of this node whose call another node has.", func() float64 { n, _ := s.cluster.Stats(); return float64(n) })
+		m.gauge("timbre_cluster_streams_taken", "Streams of other nodes whose call this node has.", func() float64 { _, n := s.cluster.Stats(); return float64(n) })
+	}
 	m.queue("webhooks", deliveries)
 	m.queue("uploads", jobs)
 	m.registry.MustRegister(dialects{s.ingest}, load{s.hub})

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/server/api"
+	"github.com/timbre-voice/timbre/server/cluster"
 	"github.com/timbre-voice/timbre/server/events"
 	"github.com/timbre-voice/timbre/server/store"
 )
@@ -22,6 +24,7 @@ type nodes struct {
 	store  *store.Store
 	node   string
 	log    *slog.Logger
+	claims *cluster.Directory // nil: this node is alone
 
 	mu      sync.Mutex
 	serving map[callKey]func()
@@ -29,8 +32,10 @@ type nodes struct {
 
 var _ api.Live = (*nodes)(nil)
 
-// question is what one node asks another about a call.
+// question is what one node asks another about a call. Tenant and ID are told where the call is asked for by the platform's id.
 type question struct {
+	Tenant string              `json:"tenant,omitempty"`
+	ID     string              `json:"id,omitempty"`
 	What   string              `json:"what"` // snapshot, bind or mark
 	Bind   interaction.Binding `json:"bind"`
 	Kind   string              `json:"kind,omitempty"`
@@ -73,6 +78,9 @@ func (n *nodes) reply(ctx context.Context, key callKey, body []byte) []byte {
 	var q question
 	var a answer
 	err := json.Unmarshal(body, &q)
+	if key.id == "" {
+		key = callKey{q.Tenant, q.ID}
+	}
 	if err == nil {
 		switch q.What {
 		case "snapshot":
@@ -110,11 +118,18 @@ func (n *nodes) ask(ctx context.Context, here error, tenant, id string, q questi
 	if !errors.Is(here, api.ErrNotFound) {
 		return nil, here
 	}
+	q.Tenant, q.ID = tenant, id
 	body, err := json.Marshal(q)
 	if err != nil {
 		return nil, fmt.Errorf("server: question: %w", err)
 	}
 	got, err := n.broker.Ask(ctx, body, "call", tenant, id)
+	if errors.Is(err, events.ErrNobody) && n.claims != nil { // id may be the platform's
+		owner, oerr := n.claims.Owner(ctx, tenant, id)
+		if oerr == nil && owner != "" {
+			got, err = n.broker.Ask(ctx, body, "node", owner)
+		}
+	}
 	if errors.Is(err, events.ErrNobody) {
 		return nil, here
 	}
@@ -160,6 +175,17 @@ func (n *nodes) Mark(ctx context.Context, tenant, id, kind, detail string) error
 	}
 	_, err = n.ask(ctx, err, tenant, id, question{What: "mark", Kind: kind, Detail: detail})
 	return err
+}
+
+// named gives next the record's id of a running call where the path has the platform's, as the other paths of a call take either.
+func (n *nodes) named(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		record, err := n.Snapshot(r.Context(), api.TenantOf(r), r.PathValue("id"))
+		if err == nil { // else nobody has it now: events of the record's id may still come
+			r.SetPathValue("id", record.Contact.ID)
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Running lists this node's calls as they are now, and those of the others as their last checkpoints show them.

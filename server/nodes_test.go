@@ -5,31 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/internal/testkit"
 	"github.com/timbre-voice/timbre/server/api"
 )
 
-// outsideNATS is a NATS server that is reached over TCP.
-func outsideNATS(t *testing.T) string {
-	t.Helper()
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-	})
-	return s.ClientURL()
-}
-
 // TestTwoNodes runs two nodes on one PostgreSQL and one NATS server: what comes to the one is heard, told and asked for at the other.
 func TestTwoNodes(t *testing.T) {
-	nats, dsn := outsideNATS(t), testkit.Postgres(t)
+	nats, dsn := testkit.NATS(t).URL(), testkit.Postgres(t)
 	start := func(name string) node {
 		c := config(t.TempDir())
 		c.DB, c.NATS.URL = dsn, nats

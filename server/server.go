@@ -18,6 +18,7 @@ import (
 	"github.com/timbre-voice/timbre/interaction/analysis"
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/caller"
+	"github.com/timbre-voice/timbre/server/cluster"
 	"github.com/timbre-voice/timbre/server/console"
 	"github.com/timbre-voice/timbre/server/events"
 	"github.com/timbre-voice/timbre/server/events/rules"
@@ -33,6 +34,7 @@ type Deps struct {
 	Voice   Voice            // what knows persons by their voices
 	Node    string           // name of this process among the nodes of a cluster; empty: timbre
 	Version string           // of the program
+	Models  []api.Model      // that the program holds, to be told of
 	Log     *slog.Logger     // nil: discarded
 	Now     func() time.Time // nil: time.Now
 
@@ -60,6 +62,7 @@ type Server struct {
 	api      *api.API
 	watch    *watch
 	nodes    *nodes
+	cluster  *cluster.Directory // nil: this node is alone
 	uploads  *uploads
 	records  *records
 	metrics  *metrics
@@ -124,9 +127,14 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	if !keys && !c.Loopback() {
 		return fmt.Errorf("%w: addr %s, audiosocket_addr %q, want loopback, or a key first (timbre serve keys add)", ErrNoKeys, c.Addr, c.AudioSocketAddr)
 	}
-	box, err := openBox(filepath.Join(c.DataDir, "endpoints.key"))
+	box, err := openBox(c.boxFile())
 	if err != nil {
 		return err
+	}
+	if err := opens(ctx, s.store, box); err != nil && c.NATS.URL != "" {
+		return fmt.Errorf("server: endpoint_key_file: %s: %w, want the file of the other nodes", c.boxFile(), err)
+	} else if err != nil {
+		d.Log.Error("server: stored secrets do not open: what they are for is refused", "file", c.boxFile(), "err", err)
 	}
 	if s.broker, err = events.Start(ctx, events.BrokerOptions{
 		URL: c.NATS.URL, Dir: filepath.Join(c.DataDir, "nats"), Replicas: c.NATS.Replicas, Name: d.Node, Log: d.Log,
@@ -145,7 +153,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	if err != nil {
 		return err
 	}
-	hooks := c.webhooks()
+	hooks := &webhooks{fixed: c.webhooks(), store: s.store, box: box, local: c.WebhookLoopback, now: d.Now}
 	s.relay = events.NewRelay(outbox{s.store}, deliveries, hooks, events.RelayOptions{Log: d.Log})
 	s.post = events.NewDeliverer(deliveries, hooks, events.DelivererOptions{Now: d.Now, Log: d.Log})
 	s.bus = events.NewBus(s.broker.Conn(), events.BusOptions{Subscriber: c.Limits.SubscriberEvents})
@@ -159,6 +167,9 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
 	}
 	s.nodes = &nodes{broker: s.broker, store: s.store, node: d.Node, log: d.Log, serving: map[callKey]func(){}}
+	if err := s.join(ctx, d); err != nil {
+		return err
+	}
 	wrapping, err := openKeys(ctx, c.Keys(), c.Tenant, s.store)
 	if err != nil {
 		return err
@@ -183,6 +194,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.Policy}, Voices: callers{known}, MaxCalls: c.Limits.Calls, MaxLag: c.Limits.Lag,
 		Clock: d.Clock, Lag: d.Lag, Ended: s.metrics.worked, Told: s.metrics.told, Checkpoint: c.Checkpoint,
 		Spill: filepath.Join(c.DataDir, "unsaved"), Record: s.audio.begin, Log: d.Log, Now: d.Now,
+		Directory: s.directory(),
 	}); err != nil {
 		return err
 	}
@@ -198,8 +210,8 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	kept := &ledger{store: s.store, people: known, saved: s.relay.Wake}
 	s.api = api.New(api.Options{
 		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,
-		Interactions: &interactions{store: s.store, rules: set, audio: s.audio, saved: s.relay.Wake}, Recordings: s.audio, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
-		Identity: api.Identity{Voices: known, Decisions: known, Batches: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{deliveries}}, Ready: s.ready,
+		Interactions: &interactions{store: s.store, rules: set, audio: s.audio, saved: s.relay.Wake}, Recordings: s.audio, Feedback: kept, Forms: forms{s.store}, Uploads: s.uploads, Idempotency: &replays{s.store},
+		Identity: api.Identity{Voices: known, Decisions: known, Batches: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Webhooks: hooks, Dead: deadLetters{deliveries}}, Governance: governance{s.store, c.Policy}, Models: d.Models, Ready: s.ready,
 		KeyRate:    api.Rate{PerSecond: c.Limits.KeyPerSecond, Burst: c.Limits.KeyBurst},
 		RemoteRate: api.Rate{PerSecond: c.Limits.AddressPerSecond, Burst: c.Limits.AddressBurst},
 		Timeout:    c.Limits.Request, MaxUpload: int64(c.Limits.UploadMB) << 20, Now: d.Now, Log: d.Log,
@@ -212,7 +224,11 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.measure(deliveries, jobs)
-	return s.listen(ctx)
+	if err := s.listen(ctx); err != nil {
+		return err
+	}
+	hooks.post = s.post
+	return s.meet()
 }
 
 // ready says what works.
@@ -230,9 +246,8 @@ func (s *Server) listen(ctx context.Context) error {
 	for _, path := range []string{"/v1/stream", "/v1/listen", "/v1/ingest/"} {
 		mux.Handle(path, s.ingest)
 	}
-	for _, path := range []string{"GET /v1/events", "GET /v1/calls/{id}/events"} {
-		mux.Handle(path, s.api.Guard(api.ScopeRead, s.socket))
-	}
+	mux.Handle("GET /v1/events", s.api.Guard(api.ScopeRead, s.socket))
+	mux.Handle("GET /v1/calls/{id}/events", s.api.Guard(api.ScopeRead, s.nodes.named(s.socket)))
 	mux.Handle("GET /metrics", bounded(s.api.Guard(api.ScopeRead, s.metrics.handler()), time.Minute))
 	for _, path := range []string{"/v1/", "/healthz", "/readyz", "/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/openapi-3.0.yaml"} {
 		mux.Handle(path, s.metrics.measured(bounded(s.api, time.Hour)))
@@ -346,9 +361,16 @@ func (s *Server) drain(ctx context.Context) error {
 		errs = append(errs, ignoreClosed(s.audioSocket.Close()))
 	}
 	// The streams first: a call is complete only when its stream was ended in order.
-	ended := make(chan error, 1)
+	ended := make(chan error, 2)
 	go func() { ended <- s.ingest.Shutdown(ctx) }()
-	errs = append(errs, s.http.Shutdown(ctx), <-ended, s.hub.Shutdown(ctx))
+	go func() { // those of other nodes
+		if s.cluster == nil {
+			ended <- nil
+			return
+		}
+		ended <- s.cluster.Shutdown(ctx)
+	}()
+	errs = append(errs, s.http.Shutdown(ctx), <-ended, <-ended, s.hub.Shutdown(ctx))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("server: drain: cut short after %s: %w", s.config.ShutdownTimeout, err)
 	}
@@ -373,6 +395,9 @@ func (s *Server) Close() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = s.hub.Shutdown(ctx) // without calls, or shut down before
+	}
+	if s.cluster != nil {
+		s.cluster.Close()
 	}
 	for _, socket := range []*events.Socket{s.socket, s.visitors} {
 		if socket != nil {

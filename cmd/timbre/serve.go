@@ -154,11 +154,15 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
+	held, err := servedModels()
+	if err != nil {
+		return err
+	}
 	node, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("serve: host name: %w", err)
 	}
-	s, err := server.New(cmd.Context(), c, server.Deps{Engine: engine, Voice: voice, Node: node, Version: newBuildVersion().Version, Log: log})
+	s, err := server.New(cmd.Context(), c, server.Deps{Engine: engine, Voice: voice, Node: node, Version: newBuildVersion().Version, Models: held, Log: log})
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,9 @@
 // Package testkit holds the few helpers that the tests of several packages share.
 //
 // Root and Testdata find files from any package's folder, Text compares a text that the project itself defines (a schema, a
-// report) with its committed file, Postgres starts a private PostgreSQL server, and Main ends a package's tests with a check for
-// leaked goroutines. Numbers are never compared with a file that Text wrote: golden values come from outside tools, with their
-// provenance in testdata/golden.
+// report) with its committed file, Postgres starts a private PostgreSQL server, NATS a nats-server process, and Main ends a
+// package's tests with a check for leaked goroutines. Numbers are never compared with a file that Text wrote: golden values come
+// from outside tools, with their provenance in testdata/golden.
 package testkit
 
 import (

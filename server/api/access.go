@@ -21,7 +21,7 @@ const (
 	ScopeRead     Scope = "read"     // read records, events, journeys, reports
 	ScopeReview   Scope = "review"   // evaluations, corrections, surveys, tasks
 	ScopeIdentity Scope = "identity" // speakers, consents, watchlists, verification
-	ScopeAdmin    Scope = "admin"    // keys, endpoints, dead letters
+	ScopeAdmin    Scope = "admin"    // keys, endpoints, webhooks, dead letters, forms
 )
 
 // scopes is the closed list. Read only.

@@ -13,21 +13,22 @@ func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 type Admin struct {
 	Keys      KeyStore
 	Endpoints EndpointStore
+	Webhooks  WebhookStore
 	Dead      DeadLetters
 }
 
-// KeyStore makes and revokes API keys.
+// KeyStore makes and revokes API keys. by is who asks, for the audit log, here and below.
 type KeyStore interface {
-	NewKey(ctx context.Context, tenant string, k NewKey) (MadeKey, error)
+	NewKey(ctx context.Context, tenant, by string, k NewKey) (MadeKey, error)
 	ListKeys(ctx context.Context, tenant string) ([]Key, error)
-	RevokeKey(ctx context.Context, tenant, id string) error
+	RevokeKey(ctx context.Context, tenant, by, id string) error
 }
 
 // EndpointStore keeps the places where platforms deliver audio.
 type EndpointStore interface {
 	Endpoints(ctx context.Context, tenant string) ([]Endpoint, error)
-	SaveEndpoint(ctx context.Context, tenant string, e Endpoint) error
-	DeleteEndpoint(ctx context.Context, tenant, dialect, name string) error
+	SaveEndpoint(ctx context.Context, tenant, by string, e Endpoint) error
+	DeleteEndpoint(ctx context.Context, tenant, by, dialect, name string) error
 }
 
 // DeadLetters are deliveries to webhooks that were given up.
@@ -96,6 +97,9 @@ func (a *API) admin() {
 	if e := a.opts.Admin.Endpoints; e != nil {
 		a.endpoints(e)
 	}
+	if w := a.opts.Admin.Webhooks; w != nil {
+		a.webhooks(w)
+	}
 	if d := a.opts.Admin.Dead; d != nil {
 		a.deadLetters(d)
 	}
@@ -109,7 +113,7 @@ type IDPath struct {
 func (a *API) keys(k KeyStore) {
 	add(a, op{method: http.MethodPost, path: "/v1/keys", scope: ScopeAdmin, id: "add-key", summary: "Make an API key", tag: "administration", status: http.StatusCreated},
 		func(ctx context.Context, p Principal, in *struct{ Body NewKey }) (*body[MadeKey], error) {
-			return ok(k.NewKey(ctx, p.Tenant, in.Body))
+			return ok(k.NewKey(ctx, p.Tenant, p.by(), in.Body))
 		})
 	add(a, op{method: http.MethodGet, path: "/v1/keys", scope: ScopeAdmin, id: "list-keys", summary: "API keys", tag: "administration"},
 		func(ctx context.Context, p Principal, _ *struct{}) (*body[List[Key]], error) {
@@ -118,7 +122,7 @@ func (a *API) keys(k KeyStore) {
 		})
 	add(a, op{method: http.MethodDelete, path: "/v1/keys/{id}", scope: ScopeAdmin, id: "revoke-key", summary: "Revoke an API key", tag: "administration", status: http.StatusNoContent},
 		func(ctx context.Context, p Principal, in *IDPath) (*none, error) {
-			return done(k.RevokeKey(ctx, p.Tenant, in.ID))
+			return done(k.RevokeKey(ctx, p.Tenant, p.by(), in.ID))
 		})
 }
 
@@ -133,14 +137,14 @@ func (a *API) endpoints(e EndpointStore) {
 		})
 	add(a, op{method: http.MethodPut, path: "/v1/endpoints", scope: ScopeAdmin, id: "save-endpoint", summary: "Make or change an endpoint", tag: "administration", status: http.StatusNoContent},
 		func(ctx context.Context, p Principal, in *struct{ Body Endpoint }) (*none, error) {
-			return done(e.SaveEndpoint(ctx, p.Tenant, in.Body))
+			return done(e.SaveEndpoint(ctx, p.Tenant, p.by(), in.Body))
 		})
 	add(a, op{method: http.MethodDelete, path: "/v1/endpoints", scope: ScopeAdmin, id: "delete-endpoint", summary: "Delete an endpoint", tag: "administration", status: http.StatusNoContent},
 		func(ctx context.Context, p Principal, in *struct {
 			Dialect string `query:"dialect" required:"true" maxLength:"32"`
 			Name    string `query:"name" maxLength:"64"`
 		}) (*none, error) {
-			return done(e.DeleteEndpoint(ctx, p.Tenant, in.Dialect, in.Name))
+			return done(e.DeleteEndpoint(ctx, p.Tenant, p.by(), in.Dialect, in.Name))
 		})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/server/console/scorecard"
 )
 
 // Options is what the interface stands on. An interface that is nil leaves its paths out.
@@ -26,9 +27,12 @@ type Options struct {
 	Interactions Interactions
 	Recordings   Recordings
 	Feedback     Feedback
+	Forms        Forms
 	Identity     Identity
 	Uploads      Uploads
 	Admin        Admin
+	Governance   Governance
+	Models       []Model // that the program holds
 	Idempotency  Idempotency
 	Ready        func(context.Context) map[string]error // what has to work for the server to be ready, by name
 
@@ -98,22 +102,36 @@ func New(o Options) *API {
 	if o.Feedback != nil {
 		a.feedback()
 	}
+	if o.Forms != nil {
+		a.forms(o.Forms)
+	}
 	a.identity()
 	if o.Uploads != nil {
 		a.uploads()
 	}
 	a.admin()
+	if o.Governance != nil {
+		a.governance(o.Governance)
+	}
+	if len(o.Models) > 0 {
+		a.models(o.Models)
+	}
 	return a
 }
 
-// schemaName keeps the types of the record apart from those of this package that have the same name.
+// schemaName keeps the types of the record and of scorecards apart from those of this package that have the same name.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.PkgPath() == reflect.TypeFor[interaction.Interaction]().PkgPath() && name != "Interaction" {
-		return "Record" + name
+	switch t.PkgPath() {
+	case reflect.TypeFor[interaction.Interaction]().PkgPath():
+		if name != "Interaction" {
+			return "Record" + name
+		}
+	case reflect.TypeFor[scorecard.Form]().PkgPath():
+		return "Scorecard" + name
 	}
 	return name
 }

@@ -120,7 +120,7 @@ func TestEveryOperationAsksForAKeyAndItsScope(t *testing.T) {
 			if len(op.Security) == 0 || len(op.Responses) == 0 {
 				t.Errorf("%s: no security or no responses described", name)
 			}
-			at := url + strings.NewReplacer("{id}", "i", "{segment}", "s", "{name}", "n", "{speaker}", "p").Replace(path)
+			at := url + strings.NewReplacer("{id}", "i", "{segment}", "s", "{name}", "n", "{speaker}", "p", "{version}", "1").Replace(path)
 			if r := ask(t, strings.ToUpper(method), at, "", ""); r.status != http.StatusUnauthorized || r.problem(t) != "unauthorized" || r.header.Get("WWW-Authenticate") == "" {
 				t.Errorf("%s without a key: %d %s", name, r.status, r.body)
 			}
@@ -139,6 +139,19 @@ func TestEveryOperationAsksForAKeyAndItsScope(t *testing.T) {
 				t.Errorf("%s is refused to %d scopes, want at least 3", name, refused)
 			}
 		}
+	}
+}
+
+func TestModelsAreToldWithTheirCardOneByOne(t *testing.T) {
+	url := serve(t, options(&fake{}))
+	if r := ask(t, http.MethodGet, url+"/v1/models", "read", ""); r.status != 200 || !strings.Contains(r.body, `"name":"n"`) || strings.Contains(r.body, "hidden-4") {
+		t.Errorf("list: %d %s", r.status, r.body)
+	}
+	if r := ask(t, http.MethodGet, url+"/v1/models/n", "read", ""); r.status != 200 || !strings.Contains(r.body, "hidden-4") {
+		t.Errorf("one: %d %s", r.status, r.body)
+	}
+	if r := ask(t, http.MethodGet, url+"/v1/models/n", "ingest", ""); r.status != 403 {
+		t.Errorf("without the scope: %d %s", r.status, r.body)
 	}
 }
 
@@ -217,6 +230,27 @@ func TestPaths(t *testing.T) {
 		{"GET /v1/endpoints", "", 200, "endpoints"},
 		{"PUT /v1/endpoints", `{"dialect": "twilio", "name": "", "secret": "abc"}`, 204, "endpoint twilio abc"},
 		{"DELETE /v1/endpoints?dialect=twilio&name=eu", "", 204, "delete endpoint twilio eu"},
+		{"GET /v1/policy?site=berlin&jurisdiction=DE", "", 200, "policy berlin DE "},
+		{"GET /v1/audit?subject=p", "", 200, "audit p"},
+		{"GET /v1/audit/check", "", 200, "check audit"},
+		{"GET /v1/models/other", "", 404, ""},
+		{"GET /v1/webhooks", "", 200, "webhooks"},
+		{"POST /v1/webhooks", `{"url": "https://crm.example/", "events": ["alert"]}`, 201, "webhook https://crm.example/[alert]key:k-all"},
+		{"POST /v1/webhooks", `{"url": "https://crm.example/", "events": ["segment"]}`, 422, ""},
+		{"POST /v1/webhooks", `{"url": ""}`, 422, ""},
+		{"POST /v1/webhooks/w1/rotate", `{}`, 200, "rotate w1 24h0m0s key:k-all"},
+		{"POST /v1/webhooks/w1/rotate", `{"overlap_hours": 0}`, 200, "rotate w1 0s key:k-all"},
+		{"POST /v1/webhooks/w1/rotate", `{"overlap_hours": 721}`, 422, ""},
+		{"POST /v1/webhooks/w1/test", "", 200, "test webhook w1 key:k-all"},
+		{"DELETE /v1/webhooks/w1", "", 204, "delete webhook w1 key:k-all"},
+		{"GET /v1/forms", "", 200, "forms "},
+		{"GET /v1/forms/qa", "", 200, "form qa 0"},
+		{"GET /v1/forms/qa/versions", "", 200, "forms qa"},
+		{"GET /v1/forms/qa/versions/2", "", 200, "form qa 2"},
+		{"GET /v1/forms/qa/versions/0", "", 422, ""},
+		{"POST /v1/forms", `{"id": "qa", "title": "QA", "definition": {"sections": [{"id": "s", "title": "S", "weight": 1, "questions": [{"id": "q", "title": "Q", "kind": "yes_no", "weight": 1}]}]}}`, 201, "save form qa q key:k-all"},
+		{"POST /v1/forms", `{"id": "qa", "title": "QA", "definition": {"parts": []}}`, 422, ""},
+		{"POST /v1/forms/qa/versions/2/activate", "", 204, "activate qa 2 key:k-all"},
 		{"GET /v1/dead-letters", "", 200, "dead"},
 		{"POST /v1/dead-letters/7/retry", "", 204, "retry 7"},
 		{"DELETE /v1/dead-letters/7", "", 204, "drop 7"},

@@ -252,18 +252,18 @@ func (f *fake) Job(_ context.Context, t, id string) (Job, error) {
 func (f *fake) Jobs(_ context.Context, t string, _ Page) (List[Job], error) {
 	return List[Job]{}, f.ask(t, "jobs")
 }
-func (f *fake) NewKey(_ context.Context, t string, k NewKey) (MadeKey, error) {
+func (f *fake) NewKey(_ context.Context, t, _ string, k NewKey) (MadeKey, error) {
 	return MadeKey{Key: Key{ID: "k"}, Secret: "shown once"}, f.ask(t, fmt.Sprint("key ", k.Scopes))
 }
 func (f *fake) ListKeys(_ context.Context, t string) ([]Key, error) { return nil, f.ask(t, "keys") }
-func (f *fake) RevokeKey(_ context.Context, t, id string) error     { return f.ask(t, "revoke "+id) }
+func (f *fake) RevokeKey(_ context.Context, t, _, id string) error  { return f.ask(t, "revoke "+id) }
 func (f *fake) Endpoints(_ context.Context, t string) ([]Endpoint, error) {
 	return []Endpoint{{Dialect: "twilio", Secret: "hidden-1", Token: "hidden-2", APIKey: "hidden-3"}}, f.ask(t, "endpoints")
 }
-func (f *fake) SaveEndpoint(_ context.Context, t string, e Endpoint) error {
+func (f *fake) SaveEndpoint(_ context.Context, t, _ string, e Endpoint) error {
 	return f.ask(t, "endpoint "+e.Dialect+" "+e.Secret)
 }
-func (f *fake) DeleteEndpoint(_ context.Context, t, dialect, name string) error {
+func (f *fake) DeleteEndpoint(_ context.Context, t, _, dialect, name string) error {
 	return f.ask(t, "delete endpoint "+dialect+" "+name)
 }
 func (f *fake) DeadLetters(_ context.Context, t string, _ Page) (List[DeadLetter], error) {
@@ -272,10 +272,49 @@ func (f *fake) DeadLetters(_ context.Context, t string, _ Page) (List[DeadLetter
 func (f *fake) Retry(_ context.Context, t, id string) error { return f.ask(t, "retry "+id) }
 func (f *fake) Drop(_ context.Context, t, id string) error  { return f.ask(t, "drop "+id) }
 
+func (f *fake) ListWebhooks(_ context.Context, t string) ([]Webhook, error) {
+	return nil, f.ask(t, "webhooks")
+}
+func (f *fake) AddWebhook(_ context.Context, t, by string, w NewWebhook) (MadeWebhook, error) {
+	return MadeWebhook{Secret: "shown once"}, f.ask(t, fmt.Sprint("webhook ", w.URL, w.Events, by))
+}
+func (f *fake) DeleteWebhook(_ context.Context, t, by, id string) error {
+	return f.ask(t, "delete webhook "+id+" "+by)
+}
+func (f *fake) RotateWebhook(_ context.Context, t, by, id string, overlap time.Duration) (MadeWebhook, error) {
+	return MadeWebhook{Secret: "shown once"}, f.ask(t, fmt.Sprint("rotate ", id, " ", overlap, " ", by))
+}
+func (f *fake) TestWebhook(_ context.Context, t, by, id string) (TestDelivery, error) {
+	return TestDelivery{}, f.ask(t, "test webhook "+id+" "+by)
+}
+func (f *fake) Forms(_ context.Context, t, id string, _ Page) (List[FormVersion], error) {
+	return List[FormVersion]{}, f.ask(t, "forms "+id)
+}
+func (f *fake) Form(_ context.Context, t, id string, version int) (Form, error) {
+	return Form{}, f.ask(t, fmt.Sprint("form ", id, " ", version))
+}
+func (f *fake) SaveForm(_ context.Context, t, by string, n NewForm) (Form, error) {
+	return Form{}, f.ask(t, fmt.Sprint("save form ", n.ID, " ", n.Definition.Sections[0].Questions[0].ID, " ", by))
+}
+func (f *fake) ActivateForm(_ context.Context, t, by, id string, version int) error {
+	return f.ask(t, fmt.Sprint("activate ", id, " ", version, " ", by))
+}
+
+func (f *fake) Explain(_ context.Context, t string, c PolicyCall) (Policy, error) {
+	return Policy{}, f.ask(t, "policy "+c.Site+" "+c.Jurisdiction+" "+c.Queue)
+}
+func (f *fake) Audit(_ context.Context, t, subject string, _ Page) (List[AuditLine], error) {
+	return List[AuditLine]{}, f.ask(t, "audit "+subject)
+}
+func (f *fake) CheckAudit(_ context.Context, t string) (AuditCheck, error) {
+	return AuditCheck{}, f.ask(t, "check audit")
+}
+
 func options(f *fake) Options {
 	f.answers, f.running = map[string]*Answer{}, map[string]string{}
 	return Options{
-		Version: "1", Keys: f, Live: f, Interactions: f, Feedback: f, Uploads: f, Idempotency: f, Identity: Identity{f, f, f, f, f}, Admin: Admin{f, f, f},
-		Ready: func(context.Context) map[string]error { return map[string]error{"store": f.err} },
+		Version: "1", Keys: f, Live: f, Interactions: f, Feedback: f, Uploads: f, Idempotency: f, Identity: Identity{f, f, f, f, f}, Admin: Admin{f, f, f, f}, Forms: f, Governance: f,
+		Models: []Model{{Name: "n", LicenceClass: "permissive", Card: "hidden-4"}},
+		Ready:  func(context.Context) map[string]error { return map[string]error{"store": f.err} },
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/internal/testkit"
 )
 
 func bus(t *testing.T, b *Broker, o BusOptions) *Bus {
@@ -154,7 +155,7 @@ func TestPublishRefuses(t *testing.T) {
 }
 
 func TestRecordTooLargeForAnEventIsLeftOut(t *testing.T) {
-	b := bus(t, start(t, BrokerOptions{URL: outside(t)}), BusOptions{})
+	b := bus(t, start(t, BrokerOptions{URL: testkit.NATS(t).URL()}), BusOptions{})
 	s := subscribe(t, b, Filter{Tenant: "x"})
 	r := interaction.New()
 	for range 20000 {

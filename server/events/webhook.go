@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ type Webhook struct {
 	URL     string                  // http or https, without user and password
 	Secrets []string                // one, or two while one replaces the other; each of at least 16 bytes
 	Kinds   []interaction.EventKind // of events; empty: all that are delivered
+	Local   bool                    // may be on this machine: whoever named it runs the server, and not only a tenant's account
 }
 
 // Validate lists everything that is wrong with w.
@@ -50,6 +52,15 @@ func (w Webhook) Validate() error {
 	for _, s := range w.Secrets {
 		if len(s) < 16 {
 			errs = append(errs, fmt.Errorf("events: webhook %s: secret of %d bytes, want at least 16", w.ID, len(s)))
+		}
+	}
+	if err == nil && !w.Local {
+		if a, aerr := netip.ParseAddr(u.Hostname()); strings.EqualFold(u.Hostname(), "localhost") || aerr == nil && a.Unmap().IsLoopback() {
+			errs = append(errs, fmt.Errorf("events: webhook %s: url: host %s is of this machine, want another", w.ID, u.Hostname()))
+		} else if aerr == nil {
+			if err := refuse(a, false); err != nil {
+				errs = append(errs, err)
+			}
 		}
 	}
 	for _, k := range w.Kinds {
@@ -109,10 +120,11 @@ type DelivererOptions struct {
 
 // Deliverer posts what is in a queue to its webhooks.
 type Deliverer struct {
-	opts   DelivererOptions
-	queue  Queue
-	hooks  Webhooks
-	client *http.Client
+	opts  DelivererOptions
+	queue Queue
+	hooks Webhooks
+	// Two clients, so that no connection to this machine that was opened for one webhook is there for another.
+	local, outside *http.Client
 }
 
 // NewDeliverer returns a deliverer; Run does the work.
@@ -129,34 +141,46 @@ func NewDeliverer(q Queue, hooks Webhooks, o DelivererOptions) *Deliverer {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	dialer := &net.Dialer{Timeout: o.Timeout, Control: refuseLinkLocal}
-	return &Deliverer{opts: o, queue: q, hooks: hooks, client: &http.Client{
-		Timeout: o.Timeout,
+	return &Deliverer{opts: o, queue: q, hooks: hooks, local: client(o.Timeout, true), outside: client(o.Timeout, false)}
+}
+
+// client returns one that connects to no address that refuse names. It sees the address after the name was resolved, so that a name
+// cannot lead there.
+func client(timeout time.Duration, local bool) *http.Client {
+	dialer := &net.Dialer{Timeout: timeout, Control: func(_, address string, _ syscall.RawConn) error {
+		at, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return fmt.Errorf("events: webhook: address %q: %w", address, err)
+		}
+		return refuse(at.Addr(), local)
+	}}
+	return &http.Client{
+		Timeout: timeout,
 		// A redirect would carry the record to where nobody told us to send it.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DialContext: dialer.DialContext, TLSHandshakeTimeout: o.Timeout, ResponseHeaderTimeout: o.Timeout,
+			DialContext: dialer.DialContext, TLSHandshakeTimeout: timeout, ResponseHeaderTimeout: timeout,
 			MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true,
 		},
-	}}
+	}
 }
 
-// refuseLinkLocal keeps deliveries from addresses that no receiver has: the metadata services of clouds listen on link-local ones.
-// It sees the address after the name was resolved, so that a name cannot lead there.
-func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("events: webhook: address %q: %w", address, err)
-	}
-	if a := at.Addr().Unmap(); a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() {
+// refuse keeps deliveries from addresses that no receiver has: the metadata services of clouds listen on link-local ones, and on
+// loopback, unless local, what trusts this machine.
+func refuse(a netip.Addr, local bool) error {
+	switch a = a.Unmap(); {
+	case a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified():
 		return Permanent(fmt.Errorf("events: webhook: address %s, want none that is link-local, multicast or unspecified", a))
+	case a.IsLoopback() && !local:
+		return Permanent(fmt.Errorf("events: webhook: address %s, want none of this machine", a))
 	}
 	return nil
 }
 
 // Run posts deliveries until ctx ends and returns when the last attempt is over.
 func (d *Deliverer) Run(ctx context.Context) error {
-	defer d.client.CloseIdleConnections()
+	defer d.local.CloseIdleConnections()
+	defer d.outside.CloseIdleConnections()
 	return d.queue.Work(ctx, d.opts.Parallel, d.deliver)
 }
 
@@ -193,7 +217,11 @@ func (d *Deliverer) post(ctx context.Context, w Webhook, t Task, what Delivery) 
 	req.Header.Set(HeaderEvent, string(what.Kind))
 	req.Header.Set(HeaderAttempt, strconv.Itoa(t.Attempt))
 	req.Header.Set(HeaderSignature, Sign(w.Secrets, t.ID, what.Body, d.opts.Now()))
-	resp, err := d.client.Do(req)
+	client := d.outside
+	if w.Local {
+		client = d.local
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("events: webhook %s: %w", w.ID, err)
 	}
@@ -210,4 +238,16 @@ func (d *Deliverer) post(ctx context.Context, w Webhook, t Task, what Delivery) 
 		return Later(err, time.Duration(min(s, maxLater))*time.Second)
 	}
 	return err
+}
+
+// eventTest is the event of a test delivery.
+const eventTest interaction.EventKind = "test"
+
+// Test posts a delivery to w at once, as one of a queue is posted but for its event, and returns what went wrong.
+func (d *Deliverer) Test(ctx context.Context, w Webhook, id string) error {
+	body, err := json.Marshal(interaction.Event{Type: eventTest, Version: interaction.EventVersion, Tenant: w.Tenant, Message: "a test delivery"})
+	if err != nil {
+		return fmt.Errorf("events: test: %w", err)
+	}
+	return d.post(ctx, w, Task{ID: id, Attempt: 1}, Delivery{Tenant: w.Tenant, Webhook: w.ID, Kind: eventTest, Body: body})
 }

@@ -74,7 +74,7 @@ func TestDeliveryIsSignedAndTriedAgain(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *Broker) {
 		q := queue(t, b, time.Millisecond, time.Millisecond, time.Millisecond)
 		url, got := receiver(t, 500, http.StatusFound, http.StatusTooManyRequests, 204)
-		hook := Webhook{ID: "w", Tenant: "x", URL: url, Secrets: []string{"another secret, the new one", testSecret}}
+		hook := Webhook{ID: "w", Tenant: "x", URL: url, Secrets: []string{"another secret, the new one", testSecret}, Local: true}
 		if err := Enqueue(t.Context(), q, StaticWebhooks{hook}, "x", interaction.EventAlert, "17", json.RawMessage(`{"type":"alert"}`)); err != nil {
 			t.Fatal(err)
 		}
@@ -101,10 +101,10 @@ func TestDeliveryIsGivenUp(t *testing.T) {
 		hook Webhook
 		want string
 	}{
-		{"receiver_wants_no_more", Webhook{ID: "w", Tenant: "x", URL: gone, Secrets: []string{testSecret}}, "status 410, want 2xx"},
-		{"metadata_address", Webhook{ID: "w", Tenant: "x", URL: "http://169.254.169.254/latest", Secrets: []string{testSecret}}, "address 169.254.169.254, want none that is link-local"},
-		{"metadata_address_in_IPv6", Webhook{ID: "w", Tenant: "x", URL: "http://[::ffff:169.254.169.254]/", Secrets: []string{testSecret}}, "want none that is link-local"},
-		{"webhook_was_deleted", Webhook{ID: "other", Tenant: "x", URL: gone, Secrets: []string{testSecret}}, "webhook w: no longer there"},
+		{"receiver_wants_no_more", Webhook{ID: "w", Tenant: "x", URL: gone, Secrets: []string{testSecret}, Local: true}, "status 410, want 2xx"},
+		{"metadata_address", Webhook{ID: "w", Tenant: "x", URL: "http://169.254.169.254/latest", Secrets: []string{testSecret}, Local: true}, "address 169.254.169.254, want none that is link-local"},
+		{"metadata_address_in_IPv6", Webhook{ID: "w", Tenant: "x", URL: "http://[::ffff:169.254.169.254]/", Secrets: []string{testSecret}, Local: true}, "want none that is link-local"},
+		{"webhook_was_deleted", Webhook{ID: "other", Tenant: "x", URL: gone, Secrets: []string{testSecret}, Local: true}, "webhook w: no longer there"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			q := queue(t, start(t, BrokerOptions{Dir: t.TempDir()}), time.Hour)
@@ -143,6 +143,10 @@ func TestWebhookValidate(t *testing.T) {
 		"bad_url":        {func(w *Webhook) { w.URL = "http://[" }, "webhook w: "},
 		"no_secret":      {func(w *Webhook) { w.Secrets = nil }, "0 secrets"},
 		"short_secret":   {func(w *Webhook) { w.Secrets = []string{"short"} }, "5 bytes, want at least 16"},
+		"this_machine":   {func(w *Webhook) { w.URL = "http://LocalHost:8080/" }, "is of this machine"},
+		"loopback":       {func(w *Webhook) { w.URL = "http://127.9.9.9/" }, "is of this machine"},
+		"loopback_in_6":  {func(w *Webhook) { w.URL = "http://[::ffff:127.0.0.1]/" }, "is of this machine"},
+		"metadata":       {func(w *Webhook) { w.URL = "http://169.254.169.254/" }, "link-local"},
 		"kind_not_there": {func(w *Webhook) { w.Kinds = []interaction.EventKind{interaction.EventSegment} }, `"segment", want one of`},
 	} {
 		w := good
@@ -152,6 +156,31 @@ func TestWebhookValidate(t *testing.T) {
 		} else if strings.Contains(err.Error(), "u:p@") {
 			t.Errorf("%s: the message shows the password: %v", name, err)
 		}
+	}
+}
+
+// TestOnlyALocalWebhookReachesThisMachine dials, so that a name that leads to loopback is refused like the address; the connection
+// that one webhook holds open is not there for the other.
+func TestOnlyALocalWebhookReachesThisMachine(t *testing.T) {
+	url, got := receiver(t, http.StatusNoContent)
+	d := NewDeliverer(nil, nil, DelivererOptions{})
+	t.Cleanup(d.local.CloseIdleConnections)
+	w := Webhook{ID: "w", Tenant: "x", URL: url, Secrets: []string{testSecret}, Local: true}
+	if err := d.Test(soon(t), w, "test/1"); err != nil {
+		t.Fatal(err)
+	}
+	r := receive(t, got)
+	if r.signed != nil || r.header.Get(HeaderEvent) != "test" || r.header.Get(HeaderDelivery) != "test/1" || !strings.Contains(r.body, `"type":"test"`) {
+		t.Errorf("test delivery %q %v, signature %v", r.body, r.header, r.signed)
+	}
+	w.Local = false
+	err := d.Test(soon(t), w, "test/2")
+	var permanent *permanentError
+	if !errors.As(err, &permanent) || !strings.Contains(err.Error(), "want none of this machine") {
+		t.Errorf("%v, want a refusal for good", err)
+	}
+	if len(got) > 0 {
+		t.Error("the receiver on this machine got a delivery")
 	}
 }
 

@@ -19,6 +19,7 @@ type Calls interface {
 var (
 	ErrBusy     = errors.New("ingest: no room for another call")
 	ErrMismatch = errors.New("ingest: the stream does not fit the call")
+	ErrGone     = errors.New("ingest: the node that has the call is gone") // of any method of a Call; the platform may connect again
 )
 
 // Start is what is known of a stream when its audio begins.

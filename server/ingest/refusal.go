@@ -81,6 +81,8 @@ func asRefusal(err error) *refusal {
 		return unavailable("no room for another call, want a retry later")
 	case errors.Is(err, ErrMismatch):
 		return badRequest("%s", err)
+	case errors.Is(err, ErrGone):
+		return refuse("unavailable", http.StatusServiceUnavailable, closeGoingAway, "the node that has the call is gone, want a new connection", nil)
 	case errors.Is(err, context.Canceled):
 		return refuse("unavailable", http.StatusServiceUnavailable, closeGoingAway, "the server is shutting down", nil)
 	}

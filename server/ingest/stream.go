@@ -208,6 +208,8 @@ func (s *stream) read(ctx context.Context, p protocol) (End, error) {
 		switch {
 		case errors.Is(err, errStop):
 			return EndStop, nil
+		case errors.Is(err, ErrGone): // nothing that the platform sent
+			return EndDropped, err
 		case err != nil:
 			return EndFailed, err
 		}
@@ -311,7 +313,7 @@ func (s *stream) digit(ctx context.Context, track int64, key string, lengthMs in
 
 // told makes what a call refuses the platform's fault.
 func told(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrGone) {
 		return err
 	}
 	return badRequest("%s", err)

@@ -50,9 +50,9 @@ type Voices interface {
 // Directory tells which node has a call whose streams come to several nodes.
 type Directory interface {
 	// Claim makes the call of s this node's and returns nil, or, where another node has it, returns that node's end of it, to
-	// which the stream is then given.
+	// which the stream is then given. Each Claim that returned nil twice is given up by one Release.
 	Claim(ctx context.Context, s ingest.Start) (ingest.Call, error)
-	// Release gives up a call that was this node's.
+	// Release gives up one Claim. The call is free for other nodes with the last.
 	Release(tenant, callID string)
 }
 
@@ -171,6 +171,18 @@ func (h *Hub) Open(ctx context.Context, s ingest.Start) (ingest.Call, error) {
 			return elsewhere, err
 		}
 	}
+	return h.OpenHere(ctx, s)
+}
+
+// OpenHere is Open of a stream of which the Directory knows that its call is this node's: whose claim it holds, to be released by
+// the hub.
+func (h *Hub) OpenHere(ctx context.Context, s ingest.Start) (ingest.Call, error) {
+	kept := false // by a call that began with this stream, until that is over
+	defer func() {
+		if s.CallID != "" && !kept {
+			h.opts.Directory.Release(s.Tenant, s.CallID)
+		}
+	}()
 	permit := policy.Default()
 	if h.opts.Permits != nil {
 		var err error
@@ -192,6 +204,7 @@ func (h *Hub) Open(ctx context.Context, s ingest.Start) (ingest.Call, error) {
 			return nil, err
 		}
 		if fresh {
+			kept = true
 			st, err := c.begin(ctx, s, permit, voice)
 			if err != nil {
 				h.forget(c)

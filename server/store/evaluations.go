@@ -181,6 +181,11 @@ func (t *Tenant) Forms(ctx context.Context, p Page) (List[Form], error) {
 	return forms.page(ctx, t.s.read, t.id, p, order{cols: []string{"id", "version"}, kinds: "sn"}, "")
 }
 
+// FormVersions lists the versions of one form, the first one first; none where there is no such form.
+func (t *Tenant) FormVersions(ctx context.Context, id string) ([]Form, error) {
+	return forms.find(ctx, t.s.read, t.id, "id = $1", "ORDER BY version", id)
+}
+
 // Correction is a reviewer's word against a measured label, kept as training data.
 type Correction struct {
 	ID            string // set by the store
