@@ -18,6 +18,9 @@ import (
 // ignored; of a new one it becomes rows. The revision is the stored one plus one; saving the same record again changes nothing.
 // In the same transaction a row goes to the outbox (Options.Event). r is not changed.
 //
+// A record only moves forward, from live over interrupted to complete. What would set it back, such as a checkpoint taken for a
+// call that nobody ended, changes nothing: the record comes back as it is stored.
+//
 // Errors: ErrInvalid for a record that Validate refuses or of another tenant.
 func (t *Tenant) SaveInteraction(ctx context.Context, r *interaction.Interaction) (*interaction.Interaction, error) {
 	if err := t.check(r); err != nil {
@@ -116,6 +119,11 @@ func (t *Tenant) save(ctx context.Context, tx *sql.Tx, given *interaction.Intera
 	r := &copied
 	id := r.Contact.ID
 	r.Contact.Tenant = t.id
+	if r.Contact.State != interaction.StateLive {
+		if _, err := exec(ctx, tx, "DELETE FROM checkpoints WHERE tenant = $1 AND interaction_id = $2", t.id, id); err != nil {
+			return nil, explain(err, "checkpoint", id)
+		}
+	}
 	before, err := summaries.find(ctx, tx, t.id, "id = $1", "", id)
 	if err != nil {
 		return nil, err
@@ -149,11 +157,18 @@ func (t *Tenant) save(ctx context.Context, tx *sql.Tx, given *interaction.Intera
 	}
 	r.Contact.Revision++
 	row.index(r, now)
-	if err := summaries.put(ctx, tx, t.id, &row, "created_at"); err != nil {
+	switch moved, err := summaries.putWhere(ctx, tx, t.id, &row, forward, "created_at"); {
+	case err != nil:
 		return nil, err
+	case !moved:
+		return t.record(ctx, tx, id)
 	}
 	return r, t.writeRecord(ctx, tx, r, row.At)
 }
+
+// forward holds where the state of a stored interaction does not go back.
+const forward = `(CASE excluded.state WHEN 'complete' THEN 2 WHEN 'interrupted' THEN 1 ELSE 0 END)
+	>= (CASE interactions.state WHEN 'complete' THEN 2 WHEN 'interrupted' THEN 1 ELSE 0 END)`
 
 func equalRecords(a, b *interaction.Interaction) (bool, error) {
 	x, err := json.Marshal(a)
@@ -180,9 +195,6 @@ func (t *Tenant) writeRecord(ctx context.Context, tx *sql.Tx, r *interaction.Int
 	}
 	if err := t.derive(ctx, tx, r, at); err != nil {
 		return err
-	}
-	if _, err := exec(ctx, tx, "DELETE FROM checkpoints WHERE tenant = $1 AND interaction_id = $2", t.id, id); err != nil {
-		return explain(err, "checkpoint", id)
 	}
 	return t.tell(ctx, tx, r)
 }
