@@ -31,7 +31,7 @@ var _ api.Live = (*nodes)(nil)
 
 // question is what one node asks another about a call.
 type question struct {
-	What   string              `json:"what"` // snapshot, bind or mark
+	What   string              `json:"what"` // served, snapshot, bind or mark
 	Bind   interaction.Binding `json:"bind"`
 	Kind   string              `json:"kind,omitempty"`
 	Detail string              `json:"detail,omitempty"`
@@ -75,6 +75,7 @@ func (n *nodes) reply(ctx context.Context, key callKey, body []byte) []byte {
 	err := json.Unmarshal(body, &q)
 	if err == nil {
 		switch q.What {
+		case "served": // that there is an answer is the answer
 		case "snapshot":
 			a.Record, err = n.calls.Snapshot(ctx, key.tenant, key.id)
 		case "bind":
@@ -82,7 +83,7 @@ func (n *nodes) reply(ctx context.Context, key callKey, body []byte) []byte {
 		case "mark":
 			err = n.calls.Mark(ctx, key.tenant, key.id, q.Kind, q.Detail)
 		default:
-			err = fmt.Errorf("server: question %q, want snapshot, bind or mark", q.What)
+			err = fmt.Errorf("server: question %q, want served, snapshot, bind or mark", q.What)
 		}
 	}
 	switch {

@@ -59,6 +59,7 @@ type Server struct {
 	nodes    *nodes
 	uploads  *uploads
 	records  *records
+	left     *left
 	metrics  *metrics
 	audio    *recordings
 	people   *voices
@@ -67,7 +68,6 @@ type Server struct {
 	listener    net.Listener
 	audioSocket net.Listener // nil: none
 	http        *http.Server
-	begun       time.Time
 }
 
 // ErrNoKeys reports a server that would listen beyond loopback without an API key.
@@ -94,7 +94,7 @@ func New(ctx context.Context, c Config, d Deps) (*Server, error) {
 	if d.Node == "" {
 		d.Node = "timbre"
 	}
-	s := &Server{config: c, log: d.Log, now: d.Now, metrics: newMetrics(), begun: d.Now()}
+	s := &Server{config: c, log: d.Log, now: d.Now, metrics: newMetrics()}
 	if err := s.open(ctx, d); err != nil {
 		s.Close()
 		return nil, err
@@ -184,6 +184,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.nodes.calls = calls{s.hub}
+	s.left = &left{records: s.records, store: s.store, served: s.nodes.served, log: d.Log}
 	who := &access{store: s.store, box: box, log: d.Log}
 	open := c.Loopback() && !keys
 	if s.ingest, err = ingest.New(ingest.Options{Calls: s.hub, Endpoints: platforms{who}, Keys: who, Open: open, Log: d.Log, Now: d.Now}); err != nil {

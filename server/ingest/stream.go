@@ -238,10 +238,16 @@ func (s *stream) finish(ctx context.Context, p protocol, how End, err error) {
 		p.refuse(asRefusal(err))
 	}
 	if s.call != nil {
-		if eerr := s.call.End(context.WithoutCancel(ctx), how); eerr != nil {
-			s.log.Error("call not ended in order", "err", eerr)
-		}
+		eerr := s.call.End(context.WithoutCancel(ctx), how)
 		s.results.Wait()
+		if eerr != nil {
+			s.log.Error("call not ended in order", "err", eerr)
+			if how == EndStop || how == EndClose { // who ended in order takes a close in order for the word that the record is safe
+				s.count.failed.Add(1)
+				s.peer.close(closeInternal, "the record of the call is not kept", closeWait)
+				return
+			}
+		}
 	}
 	switch how {
 	case EndStop:

@@ -124,24 +124,26 @@ func (h *Hub) pause(d time.Duration) bool {
 
 // recover saves records from the spill folder until all are saved or the hub ends.
 func (h *Hub) recover(left []spilled) {
-	wait := firstRetry
-	for len(left) > 0 {
-		var failed []spilled
-		for _, s := range left {
-			err := h.opts.Records.Save(h.ctx, s.record)
-			if err == nil {
-				err = removeSpill(s.path)
-			}
-			if err != nil {
-				h.log.Warn("spilled record not saved yet", "interaction", s.record.Contact.ID, "err", err)
-				failed = append(failed, s)
-			}
-		}
-		if left = failed; len(left) == 0 || !h.pause(wait) {
+	for wait := firstRetry; h.pause(wait); wait = min(2*wait, lastRetry) {
+		if left = h.recoverOnce(left); len(left) == 0 {
 			return
 		}
-		wait = min(2*wait, lastRetry)
 	}
+}
+
+// recoverOnce tries each once and returns those that are left.
+func (h *Hub) recoverOnce(all []spilled) (left []spilled) {
+	for _, s := range all {
+		err := h.opts.Records.Save(h.ctx, s.record)
+		if err == nil {
+			err = removeSpill(s.path)
+		}
+		if err != nil {
+			h.log.Warn("spilled record not saved yet", "interaction", s.record.Contact.ID, "err", err)
+			left = append(left, s)
+		}
+	}
+	return left
 }
 
 // giveUpWaiting ends the wait for streams that may come back.
