@@ -26,6 +26,7 @@ var (
 	full   = flag.Bool("full", false, "run every case at full size")
 	live   = flag.Int("calls", 50, "live calls under a full kill -9, as many as the machine analyses in real time")
 	rounds = flag.Int("rounds", 20, "kills at full size")
+	core   = flag.String("core", "", "core that the server has for its own, as taskset names it; this program belongs on another")
 )
 
 // size is how much a case tries.
@@ -121,6 +122,9 @@ func (n *node) start() {
 	}
 	defer log.Close()
 	n.cmd = exec.Command(n.bin, n.args...)
+	if *core != "" {
+		n.cmd = exec.Command("taskset", append([]string{"-c", *core, n.bin}, n.args...)...) // which becomes the server: the process is its
+	}
 	n.cmd.Stdout, n.cmd.Stderr, n.cmd.Env = log, log, append(os.Environ(), n.env...)
 	if err := n.cmd.Start(); err != nil {
 		n.t.Fatal(err)
