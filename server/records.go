@@ -53,14 +53,15 @@ func (k *records) Save(ctx context.Context, r *interaction.Interaction) error {
 	return nil
 }
 
-// told is the event of a saved record, for the outbox. It is told again with each revision.
+// told is the event of a saved record, for the outbox: its name alone, which deliveries makes whole. It is told again with each
+// revision.
 func told(r *interaction.Interaction) (kind string, body []byte, err error) {
 	if r.Contact.State == interaction.StateLive {
 		return "", nil, nil
 	}
 	body, err = json.Marshal(interaction.Event{
 		Type: interaction.EventSummary, Version: interaction.EventVersion, Tenant: r.Contact.Tenant, CallID: r.Contact.ID, TimeMs: r.Contact.DurationMs,
-		Queue: r.Contact.Queue, State: r.Contact.State, Record: r,
+		State: r.Contact.State,
 	})
 	return string(interaction.EventSummary), body, err
 }
