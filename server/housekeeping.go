@@ -94,5 +94,5 @@ func (s *Server) expire(ctx context.Context) error {
 	if due {
 		s.swept = s.now()
 	}
-	return nil
+	return s.store.ScrubDeleted(ctx)
 }

@@ -198,7 +198,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	kept := &ledger{store: s.store, people: known, saved: s.relay.Wake}
 	s.api = api.New(api.Options{
 		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,
-		Interactions: &interactions{store: s.store, rules: set, audio: s.audio, saved: s.relay.Wake}, Recordings: s.audio, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
+		Interactions: &interactions{store: s.store, rules: set, audio: s.audio, saved: s.relay.Wake, alias: known.alias}, Recordings: s.audio, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
 		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{queue}}, Ready: s.ready,
 		KeyRate:    api.Rate{PerSecond: c.Limits.KeyPerSecond, Burst: c.Limits.KeyBurst},
 		RemoteRate: api.Rate{PerSecond: c.Limits.AddressPerSecond, Burst: c.Limits.AddressBurst},

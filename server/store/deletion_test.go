@@ -35,7 +35,7 @@ func TestDeletedInteractionLeavesNoRow(t *testing.T) {
 		must(t, w.a.DeleteInteraction(ctx, id))
 		code(t, w.a.DeleteInteraction(ctx, id), "not_found")
 		for name, rows := range dump(t, w, "a") {
-			if name != "legal_holds" && strings.Contains(rows, id) {
+			if strings.Contains(rows, id) {
 				t.Errorf("%s still names the call: %s", name, rows)
 			}
 		}
@@ -50,7 +50,7 @@ func TestEraseCustomer(t *testing.T) {
 		ctx := t.Context()
 		fill(t, w, w.a, "one")
 		fill(t, w, w.a, "two")
-		equal(t, ok(w.a.EraseCustomer(ctx, "customer-one"))(t), 1)
+		equal(t, ok(w.a.EraseCustomer(ctx, "customer-one"))(t), []string{"call-one"})
 		_, err := w.a.EraseCustomer(ctx, "customer-one")
 		code(t, err, "not_found")
 		rows := dump(t, w, "a")

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -40,6 +41,7 @@ type Store struct {
 	event func(*interaction.Interaction) (kind string, body []byte, err error)
 
 	checkpoints checkpointQueue
+	unscrubbed  atomic.Bool // rows were deleted since the last Scrub
 }
 
 // engine is what differs between the databases.
