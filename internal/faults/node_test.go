@@ -190,8 +190,8 @@ func within(most time.Duration, ok func() bool) bool {
 	return true
 }
 
-// do sends a request and returns status and body.
-func (n *node) do(method, path, key string, body []byte) (int, []byte, error) {
+// do sends a request, with headers as names and values, and returns status and body.
+func (n *node) do(method, path, key string, body []byte, header ...string) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(n.t.Context(), method, "http://"+n.addr+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
@@ -201,6 +201,9 @@ func (n *node) do(method, path, key string, body []byte) (int, []byte, error) {
 	}
 	if key != "" {
 		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	r, err := http.DefaultClient.Do(req)
 	if err != nil {
