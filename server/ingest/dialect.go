@@ -18,6 +18,9 @@ type dialect struct {
 	protocol func(s *stream) protocol
 	// closes says that the platform waits for us to close after its last word.
 	closes bool
+	// signsURL says that the platform's signature is of the URL alone, the same for every stream: what tells a repetition is the
+	// stream's name.
+	signsURL bool
 }
 
 // path says whether the dialect is reached under /v1/ingest.

@@ -73,6 +73,12 @@ func (s *stream) open(ctx context.Context, start Start) error {
 	if _, err := audio.NewDecoder(start.Encoding, start.Rate); err != nil {
 		return unsupported("%s", err)
 	}
+	if s.dialect.signsURL && s.ep.Secret != "" && start.StreamID != "" {
+		now := s.h.now()
+		if err := s.h.once.use(s.dialect.name+" "+start.Tenant+" "+start.StreamID, now, now.Add(streamMemory)); err != nil {
+			return err
+		}
+	}
 	call, err := s.h.opts.Calls.Open(ctx, start)
 	if err != nil {
 		return err
