@@ -88,6 +88,17 @@ type node struct {
 	key  string
 }
 
+// freeAddr returns an address that nobody listens at.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 // newNode prepares a server; start runs it.
 func newNode(t *testing.T, dir string, args ...string) *node {
 	t.Helper()
@@ -95,14 +106,7 @@ func newNode(t *testing.T, dir string, args ...string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	addr := freeAddr(t)
 	n := &node{t: t, bin: bin, addr: addr, log: filepath.Join(t.TempDir(), "log"), args: append([]string{"serve", "--addr", addr, "--data-dir", dir}, args...)}
 	t.Cleanup(func() {
 		n.kill()
