@@ -236,7 +236,9 @@ func (s *Server) listen(ctx context.Context) error {
 	mux.Handle("GET /live/events", s.console)
 	mux.Handle("/", bounded(s.console, time.Hour))
 	s.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		// ReadTimeout is for the bodies of requests that are refused before they are read: what is left of one is read away before
+		// the answer. An upload sets itself a longer time, and a socket none.
+		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	var lc net.ListenConfig

@@ -99,7 +99,9 @@ func (s siege) slow() (wait func()) {
 		full  bool // takes longer than a small run may
 	}{
 		{"a header of ten bytes a second is cut off", "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ", 25 * time.Second, false},
-		{"a body of ten bytes a second is cut off", "POST /v1/consents HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n", 50 * time.Second, true},
+		{"a body of ten bytes a second is cut off", "POST /v1/consents HTTP/1.1\r\nHost: " + s.n.addr + "\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n", 50 * time.Second, true},
+		{"the slow body of a request that was refused is cut off", "POST /v1/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", 80 * time.Second, true},
+		{"a recording of ten bytes a second is cut off", "POST /v1/recordings HTTP/1.1\r\nHost: " + s.n.addr + "\r\nContent-Length: 100000\r\n\r\n", 50 * time.Second, true},
 		{"a message of ten bytes a second is cut off",
 			"GET /v1/stream HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n\x81\xfe\xff\xff\x00\x00\x00\x00",
 			90 * time.Second, true},
