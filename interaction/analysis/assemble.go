@@ -56,7 +56,7 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 			r.Sounds = append(r.Sounds, snd.record)
 		}
 		r.Sounds = append(r.Sounds, c.toldDigits(ms(total))...)
-		r.NotComputed = append(r.NotComputed, s.emotions(c, r.Segments[first:], state == interaction.StateLive)...)
+		r.NotComputed = append(r.NotComputed, s.emotions(c, r.Segments[first:])...)
 		r.NotComputed = append(r.NotComputed, s.absent(c)...)
 		t := c.track()
 		t.Hold = t.Hold.Union(s.holds(total))

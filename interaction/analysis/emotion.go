@@ -198,10 +198,8 @@ func (l *emotionLane) load(stored []float32) {
 }
 
 // finalEmotion scores every segment of c once more, segments being the same ones in the record, in the same order: each against what the
-// other segments of the whole call say of the speaker. While the call runs, what has a score keeps it: a partial record is made every
-// few seconds, and scoring all of a long call each time would cost more than the call itself. What has no score has a reason in the
-// result.
-func (c *channel) finalEmotion(segments []interaction.Segment, running bool) []interaction.NotComputed {
+// other segments of the whole call say of the speaker. What has no score has a reason in the result.
+func (c *channel) finalEmotion(segments []interaction.Segment) []interaction.NotComputed {
 	var absent []interaction.NotComputed
 	why := func(s *interaction.Segment, code interaction.Code, detail string) {
 		index := c.index
@@ -230,7 +228,7 @@ func (c *channel) finalEmotion(segments []interaction.Segment, running bool) []i
 		}
 	}
 	for i := range segments {
-		if !scored[i] || running && segments[i].Emotion != nil {
+		if !scored[i] {
 			continue
 		}
 		h := &l.heard[i]
@@ -276,10 +274,10 @@ func (s *Session) emotionAbsent(c *channel) interaction.Code {
 }
 
 // emotions fills in what the segments of c in the record expressed, and returns why what is missing is missing.
-func (s *Session) emotions(c *channel, segments []interaction.Segment, running bool) []interaction.NotComputed {
+func (s *Session) emotions(c *channel, segments []interaction.Segment) []interaction.NotComputed {
 	code := s.emotionAbsent(c)
 	if code == "" {
-		return c.finalEmotion(segments, running)
+		return c.finalEmotion(segments)
 	}
 	index := c.index
 	return []interaction.NotComputed{{What: "emotion", Channel: &index, Code: code}, {What: "affect", Channel: &index, Code: code}}
