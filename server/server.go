@@ -65,6 +65,7 @@ type Server struct {
 	people   *voices
 	swept    time.Time // when persons were last looked for whose time is over; of the goroutine that keeps house
 
+	unlock      func() error // gives the data folder back; nil: not taken
 	listener    net.Listener
 	audioSocket net.Listener // nil: none
 	http        *http.Server
@@ -108,6 +109,9 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return fmt.Errorf("server: data_dir: %w", err)
 	}
 	var err error
+	if s.unlock, err = lockFolder(c.DataDir); err != nil {
+		return err
+	}
 	if s.store, err = store.Open(ctx, store.Options{DSN: c.Database(), Now: d.Now, Event: told}); err != nil {
 		return err
 	}
@@ -387,5 +391,8 @@ func (s *Server) Close() {
 		if err := s.store.Close(); err != nil {
 			s.log.Warn("server: store not closed in order", "err", err)
 		}
+	}
+	if s.unlock != nil {
+		_ = s.unlock() // given back with the process at the latest
 	}
 }

@@ -60,9 +60,9 @@ func (c *call) save(r *interaction.Interaction) error {
 
 // Waits between the attempts to save a record.
 const (
-	firstRetry  = 100 * time.Millisecond
-	lastRetry   = 30 * time.Second
-	lastAttempt = 5 * time.Second
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 30 * time.Second
+	oneAttempt = 5 * time.Second // at most: who ended the call waits for it
 
 	spillAfter = 3 // failed attempts
 )
@@ -99,14 +99,14 @@ func (h *Hub) save(r *interaction.Interaction) error {
 	}
 }
 
-// attempt saves r once. The last one, when the hub ends, has a time of its own.
+// attempt saves r once. The last one, when the hub ends, does not end with it.
 func (h *Hub) attempt(r *interaction.Interaction, last bool) error {
 	ctx := h.ctx
 	if last {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.Background(), lastAttempt)
-		defer cancel()
+		ctx = context.Background()
 	}
+	ctx, cancel := context.WithTimeout(ctx, oneAttempt)
+	defer cancel()
 	return h.opts.Records.Save(ctx, r)
 }
 
