@@ -19,8 +19,7 @@ type interactions struct {
 	store *store.Store
 	rules rules.Set
 	audio *recordings
-	saved func()                                      // wakes who delivers
-	alias func(tenant, person string) (string, error) // names a person in the audit log
+	saved func() // wakes who delivers
 }
 
 var _ api.Interactions = (*interactions)(nil)
@@ -100,7 +99,7 @@ func (s *interactions) DeleteInteraction(ctx context.Context, tenant, id string)
 }
 
 func (s *interactions) EraseCustomer(ctx context.Context, tenant, by, id string) (int, error) {
-	alias, err := s.alias(tenant, id)
+	alias, err := s.audio.alias(tenant, id)
 	if err != nil {
 		return 0, err
 	}

@@ -31,7 +31,7 @@ var _ api.Live = (*nodes)(nil)
 
 // question is what one node asks another about a call.
 type question struct {
-	What   string              `json:"what"` // served, snapshot, bind or mark
+	What   string              `json:"what"` // snapshot, bind or mark
 	Bind   interaction.Binding `json:"bind"`
 	Kind   string              `json:"kind,omitempty"`
 	Detail string              `json:"detail,omitempty"`

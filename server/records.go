@@ -53,7 +53,7 @@ func (k *records) Save(ctx context.Context, r *interaction.Interaction) error {
 	return nil
 }
 
-// told is the event of a saved record, for the outbox: its name alone, which deliveries makes whole. It is told again with each
+// told is the event of a saved record, for the outbox: its name alone, which bodies makes whole. It is told again with each
 // revision.
 func told(r *interaction.Interaction) (kind string, body []byte, err error) {
 	if r.Contact.State == interaction.StateLive {

@@ -134,7 +134,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	}); err != nil {
 		return err
 	}
-	queue, err := s.broker.NewQueue(ctx, events.QueueOptions{Name: "WEBHOOKS", Log: d.Log})
+	deliveries, err := s.broker.NewQueue(ctx, events.QueueOptions{Name: "WEBHOOKS", Log: d.Log})
 	if err != nil {
 		return err
 	}
@@ -147,15 +147,13 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	hooks := c.webhooks()
-	s.relay = events.NewRelay(outbox{s.store}, queue, hooks, events.RelayOptions{Log: d.Log})
-	s.post = events.NewDeliverer(queue, hooks, events.DelivererOptions{Now: d.Now, Log: d.Log, Whole: deliveries{s.store, func(ctx context.Context, tenant, id string) (*interaction.Interaction, error) {
-		return s.nodes.Snapshot(ctx, tenant, id)
-	}}.whole})
+	s.relay = events.NewRelay(outbox{s.store}, deliveries, hooks, events.RelayOptions{Log: d.Log})
+	s.post = events.NewDeliverer(deliveries, hooks, events.DelivererOptions{Now: d.Now, Log: d.Log, Whole: s.whole})
 	s.bus = events.NewBus(s.broker.Conn(), events.BusOptions{Subscriber: c.Limits.SubscriberEvents})
 	set := rules.Set{Rules: c.Rules}
 	s.records = &records{store: s.store, node: d.Node, rules: set, policy: c.Policy, now: d.Now, saved: s.relay.Wake}
 	s.watch = &watch{
-		bus: s.bus, rules: set, queue: queue, hooks: hooks, log: d.Log, now: d.Now, in: make(chan interaction.Event, watchQueue), calls: map[callKey]*watched{},
+		bus: s.bus, rules: set, queue: deliveries, hooks: hooks, log: d.Log, now: d.Now, in: make(chan interaction.Event, watchQueue), calls: map[callKey]*watched{},
 		alert: func(ctx context.Context, tenant, id string, a interaction.Alert) error {
 			return s.hub.Alert(ctx, tenant, id, a)
 		},
@@ -182,7 +180,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	if err != nil {
 		return err
 	}
-	s.audio = &recordings{store: s.store, folder: folder, now: d.Now}
+	s.audio = &recordings{store: s.store, folder: folder, keys: wrapping, now: d.Now}
 	if s.hub, err = live.New(live.Options{
 		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.Policy}, Voices: callers{known}, MaxCalls: c.Limits.Calls, Checkpoint: c.Checkpoint,
 		Spill: filepath.Join(c.DataDir, "unsaved"), Record: s.audio.begin, Log: d.Log, Now: d.Now,
@@ -202,8 +200,8 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	kept := &ledger{store: s.store, people: known, saved: s.relay.Wake}
 	s.api = api.New(api.Options{
 		Version: d.Version, Keys: who, Open: open, DefaultTenant: c.Tenant, Live: s.nodes,
-		Interactions: &interactions{store: s.store, rules: set, audio: s.audio, saved: s.relay.Wake, alias: known.alias}, Recordings: s.audio, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
-		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{queue}}, Ready: s.ready,
+		Interactions: &interactions{store: s.store, rules: set, audio: s.audio, saved: s.relay.Wake}, Recordings: s.audio, Feedback: kept, Uploads: s.uploads, Idempotency: &replays{s.store},
+		Identity: api.Identity{Voices: known, Consents: kept, Watchlists: kept}, Admin: api.Admin{Keys: who, Endpoints: who, Dead: deadLetters{deliveries}}, Ready: s.ready,
 		KeyRate:    api.Rate{PerSecond: c.Limits.KeyPerSecond, Burst: c.Limits.KeyBurst},
 		RemoteRate: api.Rate{PerSecond: c.Limits.AddressPerSecond, Burst: c.Limits.AddressBurst},
 		Timeout:    c.Limits.Request, MaxUpload: int64(c.Limits.UploadMB) << 20, Now: d.Now, Log: d.Log,
@@ -215,7 +213,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	if err := s.openConsole(set); err != nil {
 		return err
 	}
-	s.measure(queue, jobs)
+	s.measure(deliveries, jobs)
 	return s.listen(ctx)
 }
 

@@ -323,8 +323,3 @@ func (v *voices) Enrol(ctx context.Context, tenant, by, id, consentRef string, c
 	out.Speaker, err = v.Speaker(ctx, tenant, id)
 	return out, err
 }
-
-// alias returns the pseudonym by which the audit log names a person.
-func (v *voices) alias(tenant, person string) (string, error) {
-	return v.keys.Pseudonym(identity.Subject{Tenant: tenant, Speaker: person})
-}

@@ -176,7 +176,7 @@ func (t *Tenant) DeleteSpeaker(ctx context.Context, id string) (Deletion, error)
 			{"watchlist_entries", "speaker_id", &d.WatchlistEntries},
 			{"attempts", "speaker_id", &d.Attempts},
 			{"lockouts", "speaker_id", new(int64)},
-			{"legal_holds", "kind = 'speaker' AND subject", new(int64)}, // released ones, as the check has shown
+			{"legal_holds", "kind = 'speaker' AND subject", new(int64)}, // released ones: none is in force
 			{"speakers", "id", &d.Speakers},
 		} {
 			n, err := exec(ctx, tx, "DELETE FROM "+step.from+" WHERE tenant = $1 AND "+step.where+" = $2", t.id, id)

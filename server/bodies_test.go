@@ -20,7 +20,7 @@ func TestDeliveriesAreMadeOfTheRecordAsItStands(t *testing.T) {
 		{ID: "customer-1", Role: interaction.RoleCustomer, ExternalID: "anna"},
 	}
 	running.Alerts = []interaction.Alert{{Rule: "hit", StartMs: 100, Evidence: "early"}, {Rule: "hit", StartMs: 7000, Evidence: "anna"}, {Rule: "other", StartMs: 7000}}
-	v := deliveries{n.store, func(_ context.Context, _, id string) (*interaction.Interaction, error) {
+	v := bodies{n.store, func(_ context.Context, _, id string) (*interaction.Interaction, error) {
 		if id == "running" {
 			return running, nil
 		}

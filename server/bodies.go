@@ -12,16 +12,16 @@ import (
 	"github.com/timbre-voice/timbre/server/store"
 )
 
-// deliveries makes what webhooks get of what was queued. The broker holds names of calls and nothing about persons, for what it once
+// bodies makes what webhooks get of what was queued. The broker holds names of calls and nothing about persons, for what it once
 // held stays in its files, where no deletion reaches it: who and what is read from the record when it is sent. A record that was
 // deleted meanwhile is not told.
-type deliveries struct {
+type bodies struct {
 	store    *store.Store
 	snapshot func(ctx context.Context, tenant, id string) (*interaction.Interaction, error) // of a running call, on any node
 }
 
 // whole is events.DelivererOptions.Whole.
-func (v deliveries) whole(ctx context.Context, d events.Delivery) (json.RawMessage, error) {
+func (v bodies) whole(ctx context.Context, d events.Delivery) (json.RawMessage, error) {
 	var e interaction.Event
 	if err := json.Unmarshal(d.Body, &e); err != nil {
 		return nil, events.Permanent(fmt.Errorf("server: delivery: %w", err))
@@ -45,8 +45,18 @@ func (v deliveries) whole(ctx context.Context, d events.Delivery) (json.RawMessa
 	return json.Marshal(e)
 }
 
+// whole is bodies.whole of this server.
+func (s *Server) whole(ctx context.Context, d events.Delivery) (json.RawMessage, error) {
+	return bodies{s.store, s.snapshot}.whole(ctx, d)
+}
+
+// snapshot returns the record of a running call, on any node.
+func (s *Server) snapshot(ctx context.Context, tenant, id string) (*interaction.Interaction, error) {
+	return s.nodes.Snapshot(ctx, tenant, id)
+}
+
 // record returns the record of a call, running or stored; none where there is none any more.
-func (v deliveries) record(ctx context.Context, tenant, id string) (*interaction.Interaction, error) {
+func (v bodies) record(ctx context.Context, tenant, id string) (*interaction.Interaction, error) {
 	r, err := v.store.Tenant(tenant).Interaction(ctx, id)
 	if store.Code(err) != "not_found" {
 		return r, err
