@@ -89,6 +89,34 @@ func TestDeletedSpeakerIsNamedInNoRecord(t *testing.T) {
 	})
 }
 
+// TestAJobForgetsWhatItWasTold: what a client told of a recording stands in its record, and goes with that.
+func TestAJobForgetsWhatItWasTold(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		end := func(interaction, failure string) Upload {
+			ok(w.a.AddUpload(ctx, Upload{File: "anna.wav", Audio: "x", Binding: map[string]string{"customer_id": "anna"}}))(t)
+			_, v, err := w.ClaimUpload(ctx, time.Minute)
+			must(t, err)
+			equal(t, v.Binding["customer_id"], "anna")
+			must(t, w.a.FinishUpload(ctx, v.ID, interaction, failure))
+			got := ok(w.a.Upload(ctx, v.ID))(t)
+			equal(t, len(got.Binding), 0)
+			return got
+		}
+		save(t, w.a, record(t, "c1"))
+		done, failed := end("c1", ""), end("", "unreadable")
+		must(t, w.a.DeleteInteraction(ctx, "c1"))
+		_, err := w.a.Upload(ctx, done.ID)
+		code(t, err, "not_found")
+		must(t, w.Sweep(ctx))
+		ok(w.a.Upload(ctx, failed.ID))(t)
+		w.clock.advance(keepUploads)
+		must(t, w.Sweep(ctx))
+		_, err = w.a.Upload(ctx, failed.ID)
+		code(t, err, "not_found")
+	})
+}
+
 func TestRetention(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
