@@ -193,6 +193,7 @@ func TestTenantsAreApart(t *testing.T) {
 	a.harvest(all, keyB)
 	a.sockets(keyB, oddKeys)
 
+	pages, telling, actions := n.crawl(t, cookieA) // now, for it leaves traces of its own, such as who listened
 	before := view(t, n, all, keyA)
 	requests, apart := 0, 0
 	for _, o := range all {
@@ -222,7 +223,7 @@ func TestTenantsAreApart(t *testing.T) {
 		}
 	}
 	report(t, row{"tenant isolation: every operation with the other tenant's key, aimed at every id", requests, apart, requests - apart, "requests", fmt.Sprintf("%d operations, %d ids, each answer as of an id that nobody owns", len(all), len(a.ids))})
-	a.pages(cookieA, cookieB)
+	a.pages(cookieB, pages, telling, actions)
 	after := view(t, n, all, keyA)
 	changed, seen := 0, 0
 	for path, was := range before {
