@@ -95,5 +95,6 @@ eval-emotion-folds: ## train and judge the emotion model anew for every fold; DA
 bench-faults: ## kill -9, a full disk, lost database and broker, hostile clients, other tenants' keys on the real server: a table
 	@scripts/setup
 	@mkdir -p out
-	FAULTS_TABLE=$(CURDIR)/out/faults.md go test -count=1 -timeout 60m ./internal/faults -args -full $(FAULTS)
+	go test -c -o bin/faults.test ./internal/faults
+	cd internal/faults && FAULTS_TABLE=$(CURDIR)/out/faults.md taskset -c $(LOAD_CORE) $(CURDIR)/bin/faults.test -test.v -test.timeout 60m -full -core $(SERVER_CORE) $(FAULTS) | grep -v '^=== '
 	@cat out/faults.md

@@ -98,7 +98,7 @@ func DefaultConfig() Config {
 			Subscribers: 1000, SubscriberEvents: 512, Request: 15 * time.Second,
 		},
 		Policy:     policy.Default(),
-		Checkpoint: 5 * time.Second, ShutdownTimeout: 30 * time.Second, Log: LogConfig{Level: "info", Format: "text"},
+		Checkpoint: 4 * time.Second, ShutdownTimeout: 30 * time.Second, Log: LogConfig{Level: "info", Format: "text"},
 	}
 }
 

@@ -2,41 +2,45 @@ package server
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
-// leftAfter is how old the last checkpoint of a call is, where other nodes share the store, when its node is taken for dead: longer
-// than the time between two checkpoints of the longest call.
-const leftAfter = 15 * time.Minute
-
-// housekeeping is how often what is old is looked for.
-const housekeeping = 5 * time.Minute
+const (
+	// housekeeping is how often what is old is looked for.
+	housekeeping = 5 * time.Minute
+	// leftEvery is how often calls are looked for whose node is gone.
+	leftEvery = 30 * time.Second
+	// leftAfter is how old the last checkpoint of such a call is, so that nobody asks for those that are well.
+	leftAfter = 20 * time.Second
+)
 
 // keepHouse takes up the calls of dead nodes and removes what has expired, until ctx ends.
 func (s *Server) keepHouse(ctx context.Context) {
-	before := s.begun // alone, every checkpoint that is older than this process is left behind
-	if strings.Contains(s.config.Database(), "://") {
-		before = s.now().Add(-leftAfter)
-	}
-	tick := time.NewTicker(housekeeping)
+	tick, look := time.NewTicker(housekeeping), time.NewTicker(leftEvery)
 	defer tick.Stop()
-	for {
-		if err := s.records.takeUp(ctx, before, s.log); err != nil && ctx.Err() == nil {
+	defer look.Stop()
+	before := time.Unix(1<<40, 0) // whatever the clock says: what nobody has at the start was left behind
+	for expire := true; ; {
+		if err := s.left.takeUp(ctx, before); err != nil && ctx.Err() == nil {
 			s.log.Warn("server: calls left behind", "err", err)
 		}
-		if err := s.expire(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("server: sweep", "err", err)
+		if expire {
+			if err := s.expire(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("server: sweep", "err", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			before = s.now().Add(-leftAfter)
+			expire = true
+		case <-look.C:
+			expire = false
 		}
+		before = s.now().Add(-leftAfter)
 	}
 }
 
@@ -90,5 +94,5 @@ func (s *Server) expire(ctx context.Context) error {
 	if due {
 		s.swept = s.now()
 	}
-	return nil
+	return s.store.ScrubDeleted(ctx)
 }

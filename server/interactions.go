@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
@@ -95,6 +96,25 @@ func (s *interactions) Export(ctx context.Context, tenant string, q api.Query, f
 
 func (s *interactions) DeleteInteraction(ctx context.Context, tenant, id string) error {
 	return fault(s.audio.deleteCall(ctx, tenant, id))
+}
+
+func (s *interactions) EraseCustomer(ctx context.Context, tenant, by, id string) (int, error) {
+	alias, err := s.audio.alias(tenant, id)
+	if err != nil {
+		return 0, err
+	}
+	t := s.store.Tenant(tenant)
+	ids, err := t.EraseCustomer(ctx, id)
+	if ids == nil {
+		return 0, fault(err)
+	}
+	// What is deleted is deleted, whatever else fails; the audio of each, and the line in the log.
+	errs := []error{fault(err)}
+	for _, i := range ids {
+		errs = append(errs, s.audio.folder.Remove(tenant, i))
+	}
+	_, err = t.AppendAudit(ctx, store.AuditEntry{Actor: by, Action: "erase_customer", Subject: alias, Detail: map[string]string{"records": strconv.Itoa(len(ids))}})
+	return len(ids), errors.Join(append(errs, fault(err))...)
 }
 
 func (s *interactions) Correct(ctx context.Context, tenant, id, segment string, c interaction.Correction) (*interaction.Interaction, error) {

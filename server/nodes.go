@@ -83,6 +83,7 @@ func (n *nodes) reply(ctx context.Context, key callKey, body []byte) []byte {
 	}
 	if err == nil {
 		switch q.What {
+		case "served": // that there is an answer is the answer
 		case "snapshot":
 			a.Record, err = n.calls.Snapshot(ctx, key.tenant, key.id)
 		case "bind":
@@ -90,7 +91,7 @@ func (n *nodes) reply(ctx context.Context, key callKey, body []byte) []byte {
 		case "mark":
 			err = n.calls.Mark(ctx, key.tenant, key.id, q.Kind, q.Detail)
 		default:
-			err = fmt.Errorf("server: question %q, want snapshot, bind or mark", q.What)
+			err = fmt.Errorf("server: question %q, want served, snapshot, bind or mark", q.What)
 		}
 	}
 	switch {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/server/api"
+	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/live"
 	"github.com/timbre-voice/timbre/server/recording"
 	"github.com/timbre-voice/timbre/server/store"
@@ -19,6 +20,7 @@ import (
 type recordings struct {
 	store  *store.Store
 	folder *recording.Folder
+	keys   identity.Keys // names persons in the audit log
 	now    func() time.Time
 }
 
@@ -88,4 +90,9 @@ func (s *recordings) deleteCall(ctx context.Context, tenant, id string) error {
 		return err
 	}
 	return s.folder.Remove(tenant, id)
+}
+
+// alias returns the pseudonym by which the audit log names a person.
+func (s *recordings) alias(tenant, person string) (string, error) {
+	return s.keys.Pseudonym(identity.Subject{Tenant: tenant, Speaker: person})
 }

@@ -3,8 +3,6 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
@@ -55,51 +53,15 @@ func (k *records) Save(ctx context.Context, r *interaction.Interaction) error {
 	return nil
 }
 
-// leftBatch is how many checkpoints of dead nodes are taken up at a time.
-const leftBatch = 100
-
-// takeUp saves the calls whose node is gone as interrupted: those whose last checkpoint is from before a time.
-func (k *records) takeUp(ctx context.Context, before time.Time, log *slog.Logger) error {
-	for {
-		left, err := k.store.LeftCheckpoints(ctx, before, leftBatch)
-		if err != nil {
-			return fmt.Errorf("server: calls left behind: %w", err)
-		}
-		for _, l := range left {
-			r := l.Record
-			r.Contact.State = interaction.StateInterrupted
-			ended := l.At
-			if r.Contact.StartedAt != nil && ended.Before(*r.Contact.StartedAt) {
-				ended = *r.Contact.StartedAt
-			}
-			r.Contact.EndedAt = &ended
-			if err := k.Save(ctx, r); err != nil {
-				// A record that cannot be saved as a finished one must not be tried again at every start, nor stop the others.
-				log.Error("server: a call left behind cannot be saved", "interaction", l.InteractionID, "node", l.Node, "err", err)
-				if store.Code(err) != "invalid" {
-					return err
-				}
-				if err := k.store.Tenant(l.Tenant).DeleteCheckpoint(ctx, l.InteractionID); err != nil {
-					return err
-				}
-				continue
-			}
-			log.Info("server: a call left behind is saved as interrupted", "interaction", l.InteractionID, "node", l.Node)
-		}
-		if len(left) < leftBatch {
-			return nil
-		}
-	}
-}
-
-// told is the event of a saved record, for the outbox. It is told again with each revision.
+// told is the event of a saved record, for the outbox: its name alone, which bodies makes whole. It is told again with each
+// revision.
 func told(r *interaction.Interaction) (kind string, body []byte, err error) {
 	if r.Contact.State == interaction.StateLive {
 		return "", nil, nil
 	}
 	body, err = json.Marshal(interaction.Event{
 		Type: interaction.EventSummary, Version: interaction.EventVersion, Tenant: r.Contact.Tenant, CallID: r.Contact.ID, TimeMs: r.Contact.DurationMs,
-		Queue: r.Contact.Queue, State: r.Contact.State, Record: r,
+		State: r.Contact.State,
 	})
 	return string(interaction.EventSummary), body, err
 }

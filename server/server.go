@@ -65,15 +65,16 @@ type Server struct {
 	cluster  *cluster.Directory // nil: this node is alone
 	uploads  *uploads
 	records  *records
+	left     *left
 	metrics  *metrics
 	audio    *recordings
 	people   *voices
 	swept    time.Time // when persons were last looked for whose time is over; of the goroutine that keeps house
 
+	unlock      func() error // gives the data folder back; nil: not taken
 	listener    net.Listener
 	audioSocket net.Listener // nil: none
 	http        *http.Server
-	begun       time.Time
 }
 
 // ErrNoKeys reports a server that would listen beyond loopback without an API key.
@@ -100,7 +101,7 @@ func New(ctx context.Context, c Config, d Deps) (*Server, error) {
 	if d.Node == "" {
 		d.Node = "timbre"
 	}
-	s := &Server{config: c, log: d.Log, now: d.Now, metrics: newMetrics(), begun: d.Now()}
+	s := &Server{config: c, log: d.Log, now: d.Now, metrics: newMetrics()}
 	if err := s.open(ctx, d); err != nil {
 		s.Close()
 		return nil, err
@@ -114,6 +115,9 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return fmt.Errorf("server: data_dir: %w", err)
 	}
 	var err error
+	if s.unlock, err = lockFolder(c.DataDir); err != nil {
+		return err
+	}
 	if s.store, err = store.Open(ctx, store.Options{DSN: c.Database(), Now: d.Now, Event: told}); err != nil {
 		return err
 	}
@@ -155,7 +159,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	}
 	hooks := &webhooks{fixed: c.webhooks(), store: s.store, box: box, local: c.WebhookLoopback, now: d.Now}
 	s.relay = events.NewRelay(outbox{s.store}, deliveries, hooks, events.RelayOptions{Log: d.Log})
-	s.post = events.NewDeliverer(deliveries, hooks, events.DelivererOptions{Now: d.Now, Log: d.Log})
+	s.post = events.NewDeliverer(deliveries, hooks, events.DelivererOptions{Now: d.Now, Log: d.Log, Whole: s.whole})
 	s.bus = events.NewBus(s.broker.Conn(), events.BusOptions{Subscriber: c.Limits.SubscriberEvents})
 	set := rules.Set{Rules: c.Rules}
 	s.records = &records{store: s.store, node: d.Node, rules: set, policy: c.Policy, now: d.Now, saved: s.relay.Wake}
@@ -189,7 +193,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 	if err != nil {
 		return err
 	}
-	s.audio = &recordings{store: s.store, folder: folder, now: d.Now}
+	s.audio = &recordings{store: s.store, folder: folder, keys: wrapping, now: d.Now}
 	if s.hub, err = live.New(live.Options{
 		Engine: d.Engine, Records: s.records, Events: counted{s.watch, s.metrics, s.nodes}, Permits: permits{c.Policy}, Voices: callers{known}, MaxCalls: c.Limits.Calls, MaxLag: c.Limits.Lag,
 		Clock: d.Clock, Lag: d.Lag, Ended: s.metrics.worked, Told: s.metrics.told, Checkpoint: c.Checkpoint,
@@ -199,6 +203,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.nodes.calls = calls{s.hub}
+	s.left = &left{records: s.records, store: s.store, served: s.nodes.served, log: d.Log}
 	who := &access{store: s.store, box: box, log: d.Log}
 	open := c.Loopback() && !keys
 	if s.ingest, err = ingest.New(ingest.Options{Calls: s.hub, Admit: s.hub.Admit, Endpoints: platforms{who}, Keys: who, Open: open, Log: d.Log, Now: d.Now}); err != nil {
@@ -255,7 +260,9 @@ func (s *Server) listen(ctx context.Context) error {
 	mux.Handle("GET /live/events", s.console)
 	mux.Handle("/", bounded(s.console, time.Hour))
 	s.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		// ReadTimeout is for the bodies of requests that are refused before they are read: what is left of one is read away before
+		// the answer. An upload sets itself a longer time, and a socket none.
+		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	var lc net.ListenConfig
@@ -414,5 +421,8 @@ func (s *Server) Close() {
 		if err := s.store.Close(); err != nil {
 			s.log.Warn("server: store not closed in order", "err", err)
 		}
+	}
+	if s.unlock != nil {
+		_ = s.unlock() // given back with the process at the latest
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
-	"github.com/timbre-voice/timbre/interaction/analysis"
 	"github.com/timbre-voice/timbre/internal/testkit"
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/events"
@@ -222,15 +221,7 @@ func TestCallLeftBehindIsTakenUp(t *testing.T) {
 	if err := st.EnsureTenant(t.Context(), "default", "default"); err != nil {
 		t.Fatal(err)
 	}
-	engine, err := testEngine()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := analysis.AnalyzeFile(t.Context(), testkit.Testdata(t, "calls", "short-call.wav"), analysis.FileOptions{Channels: analysis.RolesUntold(), Permit: permitOf(DefaultConfig()), Engine: engine})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Contact.ID, r.Contact.Tenant, r.Contact.State = "left", "default", interaction.StateLive
+	r := shortRecord(t, "left", interaction.StateLive)
 	broken := interaction.New()
 	broken.Contact.ID, broken.Contact.Tenant = "broken", "default"
 	for _, r := range []*interaction.Interaction{r, broken} {
@@ -242,17 +233,7 @@ func TestCallLeftBehindIsTakenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := run(t, config(dir))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for {
-		l, err := n.store.Tenant("default").Checkpoints(ctx, store.Page{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(l.Items) == 0 {
-			break
-		}
-	}
+	taken(t, n)
 	var got interaction.Interaction
 	n.request(t, http.MethodGet, "/v1/interactions/left", "", nil, 200, &got)
 	if got.Contact.State != interaction.StateInterrupted || got.Contact.EndedAt == nil {

@@ -175,9 +175,9 @@ func (w *watch) sweep(now time.Time) {
 	}
 }
 
-// deliver has an alert posted to the webhooks that want alerts while the call still runs.
+// deliver has an alert posted to the webhooks that want alerts while the call still runs; bodies makes whole what is queued.
 func (w *watch) deliver(ctx context.Context, e interaction.Event) {
-	body, err := json.Marshal(e)
+	body, err := json.Marshal(interaction.Event{Type: e.Type, Version: e.Version, Tenant: e.Tenant, CallID: e.CallID, Seq: e.Seq, TimeMs: e.TimeMs, Alert: nameOf(e.Alert)})
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()

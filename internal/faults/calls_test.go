@@ -48,7 +48,10 @@ type call struct {
 }
 
 // dial begins a call whose audio comes at the pace of speech until it is stopped.
-func dial(n *node, id string, frames [][]byte) (*call, error) {
+func dial(n *node, id string, frames [][]byte) (*call, error) { return dialWith(n, id, frames, "") }
+
+// dialWith is dial with further keys of the start message, each behind a comma.
+func dialWith(n *node, id string, frames [][]byte, keys string) (*call, error) {
 	header := http.Header{}
 	if n.key != "" {
 		header.Set("Authorization", "Bearer "+n.key)
@@ -58,7 +61,7 @@ func dial(n *node, id string, frames [][]byte) (*call, error) {
 		return nil, err
 	}
 	r.Body.Close()
-	start := fmt.Sprintf(`{"type":"start","call_id":%q,"encoding":"mulaw","rate":8000,"channels":1,"roles":["customer"]}`, id)
+	start := fmt.Sprintf(`{"type":"start","call_id":%q,"encoding":"mulaw","rate":8000,"channels":1,"roles":["customer"]%s}`, id, keys)
 	if err := ws.WriteMessage(websocket.TextMessage, []byte(start)); err != nil {
 		ws.Close()
 		return nil, err

@@ -29,8 +29,8 @@ func TestFullDisk(t *testing.T) {
 	time.Sleep(3 * time.Second)
 	filler := filepath.Join(dir, "filler")
 	fill(t, filler)
-	for _, c := range all {
-		c.stop(time.Second) // there is nothing to confirm
+	if k := stopAll(all, 5*time.Second); k > 0 {
+		t.Errorf("%d ends were confirmed while nothing could be kept", k)
 	}
 	time.Sleep(2 * time.Second)
 	fill(t, filler) // what was freed meanwhile
@@ -41,14 +41,7 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	found := 0
-	for _, c := range all {
-		n.until("the record of "+c.id, 2*time.Minute, func() bool {
-			s, err := n.record(c.id)
-			return err == nil && s.State != "live"
-		})
-		found++
-	}
+	found := n.complete(all)
 	n.stop()
 	report(t, row{"disk full while calls end: the server answers", 1, alive, 1 - alive, "server", ""})
 	report(t, row{"disk full while calls end: records once there is room", calls, found, calls - found, "records", ""})

@@ -26,6 +26,7 @@ var (
 	full   = flag.Bool("full", false, "run every case at full size")
 	live   = flag.Int("calls", 50, "live calls under a full kill -9, as many as the machine analyses in real time")
 	rounds = flag.Int("rounds", 20, "kills at full size")
+	core   = flag.String("core", "", "core that the server has for its own, as taskset names it; this program belongs on another")
 )
 
 // size is how much a case tries.
@@ -87,6 +88,17 @@ type node struct {
 	key  string
 }
 
+// freeAddr returns an address that nobody listens at.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 // newNode prepares a server; start runs it.
 func newNode(t *testing.T, dir string, args ...string) *node {
 	t.Helper()
@@ -94,14 +106,7 @@ func newNode(t *testing.T, dir string, args ...string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	addr := freeAddr(t)
 	n := &node{t: t, bin: bin, addr: addr, log: filepath.Join(t.TempDir(), "log"), args: append([]string{"serve", "--addr", addr, "--data-dir", dir}, args...)}
 	t.Cleanup(func() {
 		n.kill()
@@ -121,6 +126,9 @@ func (n *node) start() {
 	}
 	defer log.Close()
 	n.cmd = exec.Command(n.bin, n.args...)
+	if *core != "" {
+		n.cmd = exec.Command("taskset", append([]string{"-c", *core, n.bin}, n.args...)...) // which becomes the server: the process is its
+	}
 	n.cmd.Stdout, n.cmd.Stderr, n.cmd.Env = log, log, append(os.Environ(), n.env...)
 	if err := n.cmd.Start(); err != nil {
 		n.t.Fatal(err)
@@ -186,8 +194,8 @@ func within(most time.Duration, ok func() bool) bool {
 	return true
 }
 
-// do sends a request and returns status and body.
-func (n *node) do(method, path, key string, body []byte) (int, []byte, error) {
+// do sends a request, with headers as names and values, and returns status and body.
+func (n *node) do(method, path, key string, body []byte, header ...string) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(n.t.Context(), method, "http://"+n.addr+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
@@ -197,6 +205,9 @@ func (n *node) do(method, path, key string, body []byte) (int, []byte, error) {
 	}
 	if key != "" {
 		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	r, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -3,19 +3,27 @@ package faults
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
-	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/timbre-voice/timbre/internal/testkit"
 )
 
-// mark stands in every text that tenant a owns, and in no name of a route.
-const mark = "zq-secret-of-a"
+const (
+	// mark begins every id that tenant a chose. Tenant b guesses these ids, and asks with them.
+	mark = "zq-mark-of-a"
+	// hidden stands in every text that tenant a owns, and in nothing that b sends.
+	hidden = "qz-hidden-words"
+)
 
 // scopes are all that a key can have.
 var scopes = []string{"ingest", "read", "review", "identity", "admin"}
@@ -31,194 +39,101 @@ func addKey(t *testing.T, n *node, db, tenant string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// operation is one operation of the OpenAPI file.
-type operation struct {
-	method, path string
-	parameters   []parameter
-}
-
-type parameter struct {
-	Name     string `json:"name"`
-	In       string `json:"in"`
-	Required bool   `json:"required"`
-	Schema   struct {
-		Type string `json:"type"`
-		Enum []any  `json:"enum"`
-	} `json:"schema"`
-}
-
-func operations(t *testing.T, n *node) []operation {
+// spacious writes a configuration without limits on requests, that keeps audio and raises alerts.
+func spacious(t *testing.T, dir string) string {
 	t.Helper()
-	status, b, err := n.do(http.MethodGet, "/openapi.json", n.key, nil)
-	if err != nil || status != http.StatusOK {
-		t.Fatalf("openapi.json: status %d, %v", status, err)
-	}
-	var doc struct {
-		Paths map[string]map[string]json.RawMessage `json:"paths"`
-	}
-	if err := json.Unmarshal(b, &doc); err != nil {
+	path := filepath.Join(dir, "timbre.yaml")
+	text := "limits: {key_per_second: 1e6, key_burst: 1000000, address_per_second: 1e6, address_burst: 1000000}\npolicy: {keep_audio: true}\nrules: [{name: quiet, silence: {over: 1s}}]\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var out []operation
-	for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
-		for _, method := range slices.Sorted(maps.Keys(doc.Paths[path])) {
-			if !slices.Contains([]string{"get", "put", "post", "patch", "delete"}, method) {
-				continue
-			}
-			o := operation{method: strings.ToUpper(method), path: path}
-			var body struct {
-				Parameters []parameter `json:"parameters"`
-			}
-			if err := json.Unmarshal(doc.Paths[path][method], &body); err != nil {
-				t.Fatal(err)
-			}
-			o.parameters = body.Parameters
-			out = append(out, o)
-		}
+	return path
+}
+
+// owner is what tenant a has.
+type owner struct {
+	t    *testing.T
+	n    *node
+	key  string
+	live *call    // running
+	ids  []string // of everything
+}
+
+func (a *owner) must(method, path, body string) []byte {
+	a.t.Helper()
+	status, out, err := a.n.do(method, path, a.key, []byte(body))
+	if err != nil || status >= 300 {
+		a.t.Fatalf("%s %s: status %d, %v: %.300s", method, path, status, err, out)
 	}
 	return out
 }
 
-// aim fills the parameters of an operation with what tenant a owns.
-func (o operation) aim(owned map[string][]string) []string {
-	paths := []string{o.path}
-	q := url.Values{}
-	for _, p := range o.parameters {
-		values := append([]string{mark}, owned[p.Name]...)
-		if strings.HasPrefix(o.path, "/v1/interactions") || strings.HasPrefix(o.path, "/v1/calls") {
-			values = append(values, owned["interaction"]...)
-		}
-		switch {
-		case p.In == "path":
-			var next []string
-			for _, path := range paths {
-				for _, v := range values {
-					next = append(next, strings.ReplaceAll(path, "{"+p.Name+"}", url.PathEscape(v)))
-				}
-			}
-			paths = next
-		case p.In == "query" && len(p.Schema.Enum) > 0:
-			if p.Required {
-				q.Set(p.Name, fmt.Sprint(p.Schema.Enum[0]))
-			}
-		case p.In == "query" && p.Schema.Type == "string" && (p.Required || strings.HasSuffix(p.Name, "_id")):
-			q.Set(p.Name, mark)
-		}
+// fill makes an object of every kind, each with hidden words in it.
+func (a *owner) fill() {
+	a.t.Helper()
+	recording := string(testkit.Read(a.t, testkit.Testdata(a.t, "calls", "sample-call.wav")))
+	ended, err := dialWith(a.n, mark, muLaw(a.t), `,"customer_id":"`+mark+`","customer_name":"`+hidden+`","agent_id":"`+mark+`","agent_name":"`+hidden+`","queue":"`+hidden+`"`)
+	if err != nil {
+		a.t.Fatal(err)
 	}
-	if len(q) == 0 {
-		return paths
+	time.Sleep(4 * time.Second)
+	if !ended.stop(20 * time.Second) {
+		a.t.Fatal("the call of tenant a was not confirmed")
 	}
-	for _, path := range slices.Clone(paths) { // with and without
-		paths = append(paths, path+"?"+q.Encode())
+	if a.live, err = dialWith(a.n, mark+"-running", muLaw(a.t), `,"queue":"`+hidden+`"`); err != nil {
+		a.t.Fatal(err)
 	}
-	return paths
+	a.t.Cleanup(a.live.drop)
+	a.must(http.MethodPost, "/v1/consents", `{"speaker_id":"`+mark+`","ref":"`+mark+`","purpose":"verify"}`)
+	a.must(http.MethodPost, "/v1/speakers/"+mark+"/voiceprints?channel=1&consent_ref="+mark, recording)
+	a.must(http.MethodPost, "/v1/verify?channel=1&speaker="+mark, recording)
+	a.must(http.MethodPut, "/v1/watchlists/"+mark, `{"purpose":"`+hidden+`","legal_basis":"`+hidden+`","retention_days":30,"approver":"`+hidden+`"}`)
+	a.must(http.MethodPost, "/v1/surveys", `{"kind":"nps","value":9,"contact_id":"`+mark+`","customer_id":"`+mark+`"}`)
+	a.must(http.MethodPost, "/v1/tasks", `{"title":"`+hidden+`","customer_id":"`+mark+`","source":"person","state":"open"}`)
+	a.must(http.MethodPut, "/v1/endpoints", `{"dialect":"twilio","name":"`+mark+`","token":"`+hidden+`"}`)
+	var job struct{ ID string }
+	if err := json.Unmarshal(a.must(http.MethodPost, "/v1/recordings?agent_channel=0&customer_channel=1&name="+hidden+".wav&customer_id="+mark, recording), &job); err != nil {
+		a.t.Fatal(err)
+	}
+	a.n.until("the upload is done", time.Minute, func() bool {
+		return strings.Contains(string(a.must(http.MethodGet, "/v1/jobs/"+job.ID, "")), `"done"`)
+	})
 }
 
-// TestTenantsAreApart walks every operation of the OpenAPI file with tenant b's key, aimed at what tenant a owns.
-func TestTenantsAreApart(t *testing.T) {
-	dir := t.TempDir()
-	db := filepath.Join(dir, "timbre.db")
-	n := newNode(t, dir, "--db", db)
-	a, b := addKey(t, n, db, "a"), addKey(t, n, db, "b")
-	n.key = a
-	n.start()
-	must := func(method, path, body string) []byte {
-		t.Helper()
-		status, out, err := n.do(method, path, a, []byte(body))
-		if err != nil || status >= 300 {
-			t.Fatalf("%s %s: status %d, %v: %.300s", method, path, status, err, out)
-		}
-		return out
-	}
-	ended, err := dial(n, mark, muLaw(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(2 * time.Second)
-	if !ended.stop(20 * time.Second) {
-		t.Fatal("the call of tenant a was not confirmed")
-	}
-	r, err := n.record(mark)
-	if err != nil {
-		t.Fatal(err)
-	}
-	running, err := dial(n, mark+"-running", muLaw(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer running.drop()
-	must(http.MethodPost, "/v1/consents", `{"speaker_id":"`+mark+`","ref":"`+mark+`","purpose":"verify"}`)
-	must(http.MethodPut, "/v1/watchlists/"+mark, `{"purpose":"`+mark+`","legal_basis":"l","retention_days":30,"approver":"`+mark+`"}`)
-	must(http.MethodPost, "/v1/surveys", `{"kind":"nps","value":9,"contact_id":"`+mark+`","customer_id":"`+mark+`"}`)
-	must(http.MethodPost, "/v1/tasks", `{"title":"`+mark+`","customer_id":"`+mark+`","source":"person","state":"open"}`)
-	owned := map[string][]string{"interaction": {r.ID}}
-	var list struct {
-		Items []struct {
-			ID string `json:"id"`
-		} `json:"items"`
-	}
-	for name, path := range map[string]string{"call": "/v1/calls", "task": "/v1/tasks", "key": "/v1/keys"} {
-		if err := json.Unmarshal(must(http.MethodGet, path, ""), &list); err != nil {
-			t.Fatal(err)
-		}
-		for _, item := range list.Items {
-			owned["id"] = append(owned["id"], item.ID)
-		}
-		if len(list.Items) == 0 {
-			t.Errorf("tenant a sees no %s of its own: the sweep shows nothing about it", name)
-		}
-	}
-	owned["id"] = append(owned["id"], r.ID)
-
-	all := operations(t, n)
-	before := view(t, n, all, a)
-	requests, apart := 0, 0
+// harvest collects the ids that tenant a sees in its own lists, whatever lists there are.
+func (a *owner) harvest(all []operation, keyB string) {
+	seenByAll := map[string]bool{"default": true}
+	named := regexp.MustCompile(`"(?:id|ref|name|[a-z_]+_id)":"([^"]{1,200})"`)
+	a.ids = []string{mark, mark + "-running"}
+	lists := 0
 	for _, o := range all {
-		for _, path := range o.aim(owned) {
-			var bodies []string
-			if o.method == http.MethodGet || o.method == http.MethodDelete {
-				bodies = []string{""}
-			} else {
-				bodies = []string{"{}", `{"id":"` + mark + `","title":"x","state":"done","owner":"x","agent_id":"b","kind":"hold"}`}
-			}
-			for _, body := range bodies {
-				requests++
-				status, out, err := n.do(o.method, path, b, []byte(body))
-				if err != nil {
-					t.Errorf("%s %s: %v", o.method, path, err)
-					continue
-				}
-				// What was asked for may be repeated in an error's text; what is owned may not be told.
-				if status < 300 && (strings.Contains(string(out), mark) || strings.Contains(string(out), r.ID)) {
-					t.Errorf("%s %s tells tenant b: %d %.300s", o.method, path, status, out)
-					continue
-				}
-				if status >= 500 {
-					t.Errorf("%s %s: status %d: %.200s", o.method, path, status, out)
-				}
-				apart++
+		if o.method != http.MethodGet || strings.Contains(o.path, "{") || !strings.HasPrefix(o.path, "/v1/") {
+			continue
+		}
+		status, b, err := a.n.do(http.MethodGet, o.path, a.key, nil)
+		if err != nil || status != http.StatusOK {
+			continue // one that asks for a parameter
+		}
+		if _, theirs, err := a.n.do(http.MethodGet, o.path, keyB, nil); err == nil {
+			for _, m := range named.FindAllStringSubmatch(string(theirs), -1) {
+				seenByAll[m[1]] = true
 			}
 		}
-	}
-	after := view(t, n, all, a)
-	changed := 0
-	for path, was := range before {
-		if after[path] != was {
-			changed++
-			t.Errorf("%s of tenant a changed:\n%.400s\n%.400s", path, was, after[path])
+		before := len(a.ids)
+		for _, m := range named.FindAllStringSubmatch(string(b), -1) {
+			if !slices.Contains(a.ids, m[1]) && !strings.Contains(m[1], hidden) && len(m[1]) >= 4 {
+				a.ids = append(a.ids, m[1])
+			}
+		}
+		if len(a.ids) > before {
+			lists++
 		}
 	}
-	seen := 0
-	for _, text := range before {
-		if strings.Contains(text, mark) {
-			seen++
-		}
+	// What is everybody's, such as the names of the models, is nobody's secret.
+	a.ids = slices.DeleteFunc(a.ids, func(id string) bool { return seenByAll[id] })
+	if lists < 4 || len(a.ids) < 8 {
+		a.t.Errorf("%d ids in %d lists, want at least 8 in 4: the sweep shows nothing", len(a.ids), lists)
 	}
-	if seen < 5 {
-		t.Errorf("tenant a sees its mark on %d pages, want 5 or more: the sweep shows nothing", seen)
-	}
-	report(t, row{"tenant isolation: every operation with the other tenant's key", requests, apart, requests - apart, "requests", fmt.Sprintf("%d operations", len(all))})
-	report(t, row{"tenant isolation: pages of the owner as they were", len(before), len(before) - changed, changed, "pages", fmt.Sprintf("the mark on %d of them", seen)})
 }
 
 // view returns what a key sees on every page that needs no id, as text; pages that move by themselves are left out.
@@ -229,15 +144,175 @@ func view(t *testing.T, n *node, all []operation, key string) map[string]string 
 		if o.method != http.MethodGet || strings.Contains(o.path, "{") || strings.Contains(o.path, "calls") || strings.Contains(o.path, "keys") || !strings.HasPrefix(o.path, "/v1/") {
 			continue
 		}
-		for _, path := range o.aim(nil) {
-			status, b, err := n.do(http.MethodGet, path, key, nil)
+		for _, r := range o.aim(mark) {
+			status, b, err := n.do(http.MethodGet, r.path, key, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if status == http.StatusOK {
-				out[path] = string(b)
+				out[r.path] = string(b)
 			}
 		}
 	}
 	return out
+}
+
+// moving is what differs between two answers by itself.
+var moving = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z?|urn:timbre:request:[A-Z0-9]+|[0-9a-f]{32,}|[0-9a-hjkmnp-tv-z]{26}|"(id|secret|key_id)":"[^"]*"|\\?"(audit_)?seq\\?":\d+`)
+
+// alike says whether two answers tell the same, but for the ids that were asked for.
+func alike(status, twinStatus int, body, twinBody []byte, id, twinID string) bool {
+	plain := func(b []byte, id string) string {
+		return moving.ReplaceAllString(strings.ReplaceAll(string(b), id, "ID"), "")
+	}
+	return status == twinStatus && plain(body, id) == plain(twinBody, twinID)
+}
+
+// TestTenantsAreApart walks every operation of the OpenAPI file with tenant b's key, aimed at everything that tenant a owns, and at
+// a twin of each id that nobody owns: b must not be able to tell the two apart, nor change anything of a's. Sockets of events and
+// the pages of the console follow.
+func TestTenantsAreApart(t *testing.T) {
+	dir := t.TempDir()
+	db := filepath.Join(dir, "timbre.db")
+	n := newNode(t, dir, "--db", db, "--config", spacious(t, t.TempDir()))
+	odd := []string{"*", ">", "a.>", "a.*"} // names that are patterns to a broker
+	var oddKeys []string
+	keyA, keyB := addKey(t, n, db, "a"), addKey(t, n, db, "b")
+	for _, name := range odd {
+		cmd := exec.Command(n.bin, "serve", "keys", "add", "--db", db, "--data-dir", dir, "--tenant", name, "--name", "x", "--scope", "read")
+		if out, err := cmd.Output(); err == nil { // refused is as good
+			oddKeys = append(oddKeys, strings.TrimSpace(string(out)))
+		}
+	}
+	cookieA, cookieB := session(t, db, "a"), session(t, db, "b")
+	n.key = keyA
+	n.start()
+	a := &owner{t: t, n: n, key: keyA}
+	a.fill()
+	all := operations(t, n)
+	a.harvest(all, keyB)
+	a.sockets(keyB, oddKeys)
+
+	pages, telling, actions := n.crawl(t, cookieA) // now, for it leaves traces of its own, such as who listened
+	before := view(t, n, all, keyA)
+	requests, apart := 0, 0
+	for _, o := range all {
+		for _, id := range a.ids {
+			other := twin(id)
+			asked, twins := o.aim(id), o.aim(other)
+			for i, r := range asked {
+				requests++
+				status, out, err := n.do(o.method, r.path, keyB, r.body)
+				twinStatus, twinOut, twinErr := n.do(o.method, twins[i].path, keyB, twins[i].body)
+				switch {
+				case err != nil || twinErr != nil:
+					t.Errorf("%s %s: %v, %v", o.method, r.path, err, twinErr)
+				case strings.Contains(string(out), hidden):
+					t.Errorf("%s %s tells tenant b: %d %.300s", o.method, r.path, status, out)
+				case status >= 500:
+					t.Errorf("%s %s: status %d: %.200s", o.method, r.path, status, out)
+				case !alike(status, twinStatus, out, twinOut, id, other):
+					t.Errorf("%s %s %s: %d %.300s\nand of what nobody owns: %d %.300s", o.method, r.path, r.body, status, out, twinStatus, twinOut)
+				default:
+					apart++
+				}
+			}
+			if !o.named() {
+				break
+			}
+		}
+	}
+	report(t, row{"tenant isolation: every operation with the other tenant's key, aimed at every id", requests, apart, requests - apart, "requests", fmt.Sprintf("%d operations, %d ids, each answer as of an id that nobody owns", len(all), len(a.ids))})
+	a.pages(cookieB, pages, telling, actions)
+	after := view(t, n, all, keyA)
+	changed, seen := 0, 0
+	for path, was := range before {
+		if after[path] != was {
+			changed++
+			t.Errorf("%s of tenant a changed:\n%.600s\n%.600s", path, was, after[path])
+		}
+		if strings.Contains(was, hidden) {
+			seen++
+		}
+	}
+	if seen < 5 {
+		t.Errorf("tenant a sees its words on %d pages, want 5 or more: the sweep shows nothing", seen)
+	}
+	report(t, row{"tenant isolation: pages of the owner as they were", len(before), len(before) - changed, changed, "pages", fmt.Sprintf("the owner's words on %d of them", seen)})
+}
+
+// sockets listens to events with other tenants' keys while a call of tenant a runs.
+func (a *owner) sockets(keyB string, oddKeys []string) {
+	a.t.Helper()
+	listen := func(path, key string) <-chan string {
+		out := make(chan string, 10_000)
+		ws, r, err := websocket.DefaultDialer.Dial("ws://"+a.n.addr+path, http.Header{"Authorization": {"Bearer " + key}})
+		if err != nil {
+			if r != nil {
+				r.Body.Close()
+			}
+			close(out)
+			return out
+		}
+		r.Body.Close()
+		a.t.Cleanup(func() { ws.Close() })
+		go func() {
+			defer close(out)
+			for {
+				_, b, err := ws.ReadMessage()
+				if err != nil {
+					return
+				}
+				out <- string(b)
+			}
+		}()
+		return out
+	}
+	var running struct {
+		Items []struct{ ID string }
+	}
+	if err := json.Unmarshal(a.must(http.MethodGet, "/v1/calls", ""), &running); err != nil || len(running.Items) != 1 {
+		a.t.Fatalf("calls of tenant a: %+v, %v, want one", running, err)
+	}
+	own := listen("/v1/events", a.key)
+	var foreign []<-chan string
+	for _, id := range []string{running.Items[0].ID, mark + "-running", "*", ">", "%2A", "%3E", "a." + running.Items[0].ID} {
+		foreign = append(foreign, listen("/v1/calls/"+id+"/events", keyB))
+	}
+	for _, q := range []string{"", "?agent_id=" + mark, "?queue=" + hidden, "?tenant=a", "?queue=%2A", "?queue=%3E"} {
+		foreign = append(foreign, listen("/v1/events"+q, keyB))
+	}
+	for _, key := range oddKeys {
+		foreign = append(foreign, listen("/v1/events", key), listen("/v1/calls/"+running.Items[0].ID+"/events", key))
+	}
+	heard := 0
+	a.n.until("events of tenant a", time.Minute, func() bool {
+		for {
+			select {
+			case <-own:
+				heard++
+			default:
+				return heard >= size(5, 20)
+			}
+		}
+	})
+	apart := 0
+	for i, c := range foreign {
+		quiet := true
+		for drained := false; !drained; {
+			select {
+			case e, open := <-c:
+				if drained = !open; open && (strings.Contains(e, hidden) || strings.Contains(e, running.Items[0].ID) || strings.Contains(e, `"tenant":"a"`)) {
+					quiet = false
+					a.t.Errorf("socket %d of another tenant hears %.300s", i, e)
+				}
+			default:
+				drained = true
+			}
+		}
+		if quiet {
+			apart++
+		}
+	}
+	report(a.t, row{"tenant isolation: sockets of events of other tenants hear nothing", len(foreign), apart, len(foreign) - apart, "sockets", fmt.Sprintf("%d events of the owner's call meanwhile", heard)})
 }

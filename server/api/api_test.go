@@ -182,6 +182,7 @@ func TestPaths(t *testing.T) {
 		{"POST /v1/interactions/i1/evaluations?evaluator=eve", `{"form": "f", "version": 1, "answers": {"greeting": "yes"}, "state": "draft"}`, 201, "evaluate i1 eve"},
 		{"POST /v1/interactions/i1/evaluations?evaluator=eve", `{"form": "f", "version": 0, "answers": {}, "state": "draft"}`, 422, ""},
 		{"POST /v1/interactions/i1/segments/0-0001/corrections", `{"field": "emotion", "to": "neutral", "by": "eve"}`, 201, "correct i1 0-0001 neutral"},
+		{"DELETE /v1/customers/c-9", "", 200, "erase c-9 key:k-all"},
 		{"GET /v1/customers/c-9/journey", "", 200, "journey c-9"},
 		{"GET /v1/agents/ann", "", 200, "agent ann"},
 		{"POST /v1/surveys", `{"kind": "nps", "value": 10, "contact_id": "c"}`, 201, "survey nps 10"},

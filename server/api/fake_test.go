@@ -106,6 +106,9 @@ func (f *fake) Export(_ context.Context, t string, _ Query, format string, w io.
 func (f *fake) DeleteInteraction(_ context.Context, t, id string) error {
 	return f.ask(t, "delete "+id)
 }
+func (f *fake) EraseCustomer(_ context.Context, t, by, id string) (int, error) {
+	return 2, f.ask(t, "erase "+id+" "+by)
+}
 func (f *fake) Correct(_ context.Context, t, id, segment string, c interaction.Correction) (*interaction.Interaction, error) {
 	return interaction.New(), f.ask(t, "correct "+id+" "+segment+" "+c.To)
 }

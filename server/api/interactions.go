@@ -20,6 +20,9 @@ type Interactions interface {
 	// Export writes every record that q finds to w, oldest first, as json (one record per line) or csv (one summary per row).
 	Export(ctx context.Context, tenant string, q Query, format string, w io.Writer) error
 	DeleteInteraction(ctx context.Context, tenant, id string) error
+	// EraseCustomer deletes every record in which a person is the customer, with the audio that was kept of it, and what else is
+	// kept under the customer's id, and returns how many records there were. by is who asks, for the audit log.
+	EraseCustomer(ctx context.Context, tenant, by, id string) (records int, err error)
 	// Correct adds a reviewer's word against a measured label of a segment and returns the record's new revision.
 	Correct(ctx context.Context, tenant, id, segment string, c interaction.Correction) (*interaction.Interaction, error)
 	// Evaluate adds a reviewer's scorecard and returns the record's new revision.
@@ -48,6 +51,11 @@ type Query struct {
 	MaxDuration int64             `query:"max_duration_ms" minimum:"0" doc:"0: no limit."`
 	MinNonTalk  int64             `query:"min_longest_silence_ms" minimum:"0" doc:"Least length of the longest time in which nobody spoke."`
 	MinOvertalk int64             `query:"min_overtalk_ms" minimum:"0"`
+}
+
+// Erased is what the deletion of a customer took away.
+type Erased struct {
+	Records int `json:"records"`
 }
 
 // Summary is one record in a list.
@@ -164,6 +172,14 @@ func (a *API) interactions() {
 		about: "Refused with 409 under a legal hold.", status: http.StatusNoContent},
 		func(ctx context.Context, p Principal, in *InteractionPath) (*none, error) {
 			return done(store.DeleteInteraction(ctx, p.Tenant, in.ID))
+		})
+	add(a, op{method: http.MethodDelete, path: "/v1/customers/{id}", scope: ScopeAdmin, id: "erase-customer", summary: "Delete every record of a customer", tag: "interactions", timeout: time.Minute,
+		about: "With the kept audio, the surveys, the tasks and the name. What is known of the person's voice goes with DELETE /v1/speakers/{id}. Refused with 409 under a legal hold."},
+		func(ctx context.Context, p Principal, in *struct {
+			ID string `path:"id" maxLength:"512"`
+		}) (*body[Erased], error) {
+			n, err := store.EraseCustomer(ctx, p.Tenant, p.by(), in.ID)
+			return ok(Erased{Records: n}, err)
 		})
 	add(a, op{method: http.MethodPost, path: "/v1/interactions/{id}/evaluations", scope: ScopeReview, id: "evaluate-interaction", summary: "Add a scorecard", tag: "interactions", status: http.StatusCreated},
 		func(ctx context.Context, p Principal, in *struct {

@@ -133,20 +133,36 @@ func (a *API) upload(w http.ResponseWriter, r *http.Request, store Uploads) {
 	_ = json.NewEncoder(w).Encode(job) // a client that is gone finds the job in the list
 }
 
-// stall is how long a client may send nothing in the middle of a recording.
-const stall = 30 * time.Second
+const (
+	// stall is how long a client may send nothing in the middle of a recording.
+	stall = 30 * time.Second
+	// leastRate is how fast it has to be altogether, in bytes a second: an eighth of the speed of speech on the telephone.
+	leastRate = 1000
+)
 
-// patient reads a body of any length whose sender does not stall.
+// patient reads a body of any length whose sender neither stalls nor drips.
 type patient struct {
-	rc *http.ResponseController
-	r  io.Reader
+	rc    *http.ResponseController
+	r     io.Reader
+	begun time.Time // of the first read
+	n     int64     // bytes so far
 }
 
 func (p *patient) Read(b []byte) (int, error) {
-	if err := p.rc.SetReadDeadline(time.Now().Add(stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	now := time.Now()
+	if p.begun.IsZero() {
+		p.begun = now
+	}
+	until := p.begun.Add(stall + time.Duration(p.n/leastRate)*time.Second)
+	if still := now.Add(stall); still.Before(until) {
+		until = still
+	}
+	if err := p.rc.SetReadDeadline(until); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
-	return p.r.Read(b)
+	n, err := p.r.Read(b)
+	p.n += int64(n)
+	return n, err
 }
 
 func readUpload(r *http.Request) (Upload, error) {

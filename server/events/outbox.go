@@ -18,7 +18,7 @@ type OutboxRow struct {
 	Tenant string
 	Kind   interaction.EventKind
 	CallID string
-	Body   json.RawMessage // an Event
+	Body   json.RawMessage // an Event that names what it tells of and holds nothing of it; see DelivererOptions.Whole
 }
 
 // Outbox is where the store keeps events until they are queued.
@@ -32,10 +32,9 @@ type Outbox interface {
 
 // RelayOptions says how a relay works.
 type RelayOptions struct {
-	Every   time.Duration // how often the outbox is looked at when nobody wakes the relay, default 2 s
-	Batch   int           // rows at a time, default 100
-	MaxBody int           // bytes of an event that is queued whole; a larger one goes without its record. Default 512 KiB
-	Log     *slog.Logger  // nil: discarded
+	Every time.Duration // how often the outbox is looked at when nobody wakes the relay, default 2 s
+	Batch int           // rows at a time, default 100
+	Log   *slog.Logger  // nil: discarded
 }
 
 // Relay moves events from the outbox to the queue of deliveries, one task per webhook that wants it. A crash between the two
@@ -55,9 +54,6 @@ func NewRelay(o Outbox, q Queue, hooks Webhooks, opts RelayOptions) *Relay {
 	}
 	if opts.Batch <= 0 {
 		opts.Batch = 100
-	}
-	if opts.MaxBody <= 0 {
-		opts.MaxBody = 512 << 10
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -119,15 +115,7 @@ func (r *Relay) move(ctx context.Context) (int, error) {
 }
 
 func (r *Relay) enqueue(ctx context.Context, row OutboxRow) error {
-	body := row.Body
-	if len(body) > r.opts.MaxBody {
-		var err error
-		if body, err = withoutRecord(body); err != nil || len(body) > r.opts.MaxBody {
-			r.opts.Log.Error("events: outbox: row cannot be delivered", "row", row.ID, "bytes", len(row.Body), "err", err)
-			return nil // no further attempt would mend it
-		}
-	}
-	return Enqueue(ctx, r.queue, r.hooks, row.Tenant, row.Kind, strconv.FormatInt(row.ID, 10), body)
+	return Enqueue(ctx, r.queue, r.hooks, row.Tenant, row.Kind, strconv.FormatInt(row.ID, 10), row.Body)
 }
 
 // withoutRecord returns an event without its record, which says so and keeps the contact, so that the receiver can fetch the rest.
@@ -145,7 +133,8 @@ func withoutRecord(body []byte) ([]byte, error) {
 	return json.Marshal(e)
 }
 
-// Enqueue puts one delivery of body for every webhook of the tenant that wants kind. id names the event: the same id twice within
+// Enqueue puts one delivery of body, which names an event and holds nothing of a person: what was queued stays in the broker's files
+// after it was delivered, for every webhook of the tenant that wants kind. id names the event: the same id twice within
 // the queue's memory is delivered once.
 func Enqueue(ctx context.Context, q Queue, hooks Webhooks, tenant string, kind interaction.EventKind, id string, body json.RawMessage) error {
 	list, err := hooks.Webhooks(ctx, tenant)

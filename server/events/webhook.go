@@ -93,7 +93,8 @@ func (s StaticWebhooks) Webhooks(_ context.Context, tenant string) ([]Webhook, e
 	return out, nil
 }
 
-// Delivery is the body of a queued task: which receiver gets what. The secret is looked up when it is sent, and never queued.
+// Delivery is the body of a queued task: which receiver gets what. The secret is looked up when it is sent, and never queued; so is
+// what the event tells of a person.
 type Delivery struct {
 	Tenant  string                `json:"tenant"`
 	Webhook string                `json:"webhook"`
@@ -114,8 +115,13 @@ func ReadDelivery(body []byte) (Delivery, error) {
 type DelivererOptions struct {
 	Timeout  time.Duration    // of one attempt, default 10 s
 	Parallel int              // deliveries at a time, default 8
+	MaxBody  int              // bytes; an event with more goes without its record. Default 512 KiB
 	Now      func() time.Time // default time.Now
 	Log      *slog.Logger     // nil: discarded
+
+	// Whole makes the event that is sent of the one that was queued, as things stand when it is sent. It returns nothing where what
+	// it tells of was deleted meanwhile: then nothing is sent. nil: what was queued is sent.
+	Whole func(context.Context, Delivery) (json.RawMessage, error)
 }
 
 // Deliverer posts what is in a queue to its webhooks.
@@ -134,6 +140,9 @@ func NewDeliverer(q Queue, hooks Webhooks, o DelivererOptions) *Deliverer {
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = 8
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = 512 << 10
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -197,7 +206,36 @@ func (d *Deliverer) deliver(ctx context.Context, t Task) error {
 	if at < 0 {
 		return Permanent(fmt.Errorf("events: webhook %s: no longer there", what.Webhook))
 	}
+	body, err := d.body(ctx, what)
+	if err != nil {
+		return fmt.Errorf("events: webhook %s: %w", what.Webhook, err)
+	}
+	if len(body) == 0 {
+		d.opts.Log.Info("events: webhook: nothing to tell any more", "webhook", what.Webhook, "task", t.ID)
+		return nil
+	}
+	what.Body = body
 	return d.post(ctx, hooks[at], t, what)
+}
+
+// body returns what is sent, none where there is nothing to tell any more.
+func (d *Deliverer) body(ctx context.Context, what Delivery) (json.RawMessage, error) {
+	body := what.Body
+	var err error
+	if d.opts.Whole != nil {
+		if body, err = d.opts.Whole(ctx, what); err != nil {
+			return nil, err
+		}
+	}
+	if len(body) > d.opts.MaxBody {
+		if body, err = withoutRecord(body); err == nil && len(body) > d.opts.MaxBody {
+			err = fmt.Errorf("event of %d bytes without its record, want at most %d", len(body), d.opts.MaxBody)
+		}
+		if err != nil {
+			return nil, Permanent(err)
+		}
+	}
+	return body, nil
 }
 
 // maxReply is how much of a receiver's answer is read, so that the connection can be used again.

@@ -96,7 +96,11 @@ func admitAudioHook(h *Handler, r *http.Request, ep *Endpoint) error {
 		_, host, _ = strings.Cut(ep.PublicURL, "://")
 		host, _, _ = strings.Cut(host, "/")
 	}
-	return verifySignature(r, host, ep.Secret, ep.APIKey, h.now())
+	now := h.now()
+	if err := verifySignature(r, host, ep.Secret, ep.APIKey, now); err != nil {
+		return err
+	}
+	return h.once.use("audiohook "+r.Header.Get("Signature"), now, now.Add(signatureAge+signatureSkew))
 }
 
 type audioHook struct {

@@ -14,6 +14,9 @@ type dialect struct {
 
 	// admit checks that the request comes from who the endpoint is for.
 	admit func(h *Handler, r *http.Request, ep *Endpoint) error
+	// signsURL says that the platform's signature is of the URL alone, the same for every stream: what tells a repetition is the
+	// stream's name.
+	signsURL bool
 	// protocol begins a conversation.
 	protocol func(s *stream) protocol
 	// closes says that the platform waits for us to close after its last word.

@@ -25,6 +25,7 @@ type fakeCalls struct {
 	calls []*fakeCall
 	ended chan *fakeCall
 	fail  error // of Open
+	lose  error // of End
 }
 
 func newFakeCalls() *fakeCalls { return &fakeCalls{ended: make(chan *fakeCall, 100)} }
@@ -183,7 +184,7 @@ func (c *fakeCall) End(_ context.Context, how End) error {
 	c.results <- interaction.Event{Type: interaction.EventSessionEnded, Version: "1", CallID: c.id, Seq: 2, Reason: string(how)}
 	close(c.results)
 	c.calls.ended <- c
-	return nil
+	return c.calls.lose
 }
 
 func (c *fakeCall) notes() []string {

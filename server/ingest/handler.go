@@ -40,6 +40,7 @@ type Handler struct {
 	dialects map[string]*dialect
 	counters map[string]*counters
 	gate     *gate
+	once     once
 
 	ctx    context.Context // of every stream; cancelled when Shutdown's time is over
 	cancel context.CancelFunc

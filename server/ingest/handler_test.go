@@ -440,6 +440,21 @@ func TestRefusalsOfCalls(t *testing.T) {
 	}
 }
 
+// TestALostRecordIsNotConfirmed: a platform that ended in order takes a close in order for the word that the record is safe.
+func TestALostRecordIsNotConfirmed(t *testing.T) {
+	for lost, want := range map[error]int{nil: closeNormal, errors.New("live: disk on fire"): closeInternal} {
+		s := serve(t, Options{Open: true})
+		s.calls.lose = lost
+		c := connect(t, s.ws("/v1/stream?rate=8000&encoding=mulaw"), nil)
+		if err := errors.Join(c.writeBinary(make([]byte, 160)), c.writeText([]byte(`{"type":"stop"}`))); err != nil {
+			t.Fatal(err)
+		}
+		if code := closing(t, c); code != want || strings.Contains(c.closeText, "fire") {
+			t.Errorf("%v: close %d %s, want %d", lost, code, c.closeText, want)
+		}
+	}
+}
+
 // TestAudioSocketOnTheWire sends frames, good and bad, over TCP.
 func TestAudioSocketOnTheWire(t *testing.T) {
 	uuid := append([]byte{socketUUID, 0, 16}, bytes.Repeat([]byte{0xab}, 16)...)

@@ -73,6 +73,12 @@ func (s *stream) open(ctx context.Context, start Start) error {
 	if _, err := audio.NewDecoder(start.Encoding, start.Rate); err != nil {
 		return unsupported("%s", err)
 	}
+	if s.dialect.signsURL && s.ep.Secret != "" && start.StreamID != "" {
+		now := s.h.now()
+		if err := s.h.once.use(s.dialect.name+" "+start.Tenant+" "+start.StreamID, now, now.Add(streamMemory)); err != nil {
+			return err
+		}
+	}
 	call, err := s.h.opts.Calls.Open(ctx, start)
 	if err != nil {
 		return err
@@ -240,10 +246,16 @@ func (s *stream) finish(ctx context.Context, p protocol, how End, err error) {
 		p.refuse(asRefusal(err))
 	}
 	if s.call != nil {
-		if eerr := s.call.End(context.WithoutCancel(ctx), how); eerr != nil {
-			s.log.Error("call not ended in order", "err", eerr)
-		}
+		eerr := s.call.End(context.WithoutCancel(ctx), how)
 		s.results.Wait()
+		if eerr != nil {
+			s.log.Error("call not ended in order", "err", eerr)
+			if how == EndStop || how == EndClose { // who ended in order takes a close in order for the word that the record is safe
+				s.count.failed.Add(1)
+				s.peer.close(closeInternal, "the record of the call is not kept", closeWait)
+				return
+			}
+		}
 	}
 	switch how {
 	case EndStop:

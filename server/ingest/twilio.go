@@ -13,14 +13,14 @@ import (
 // twilioDialect is Twilio Media Streams, and what was built after it: sipgate's bridge, somleng, Fonoster, CarrierX FlexML.
 // Nothing is ever sent on its socket.
 func twilioDialect() *dialect {
-	return &dialect{name: "twilio", roles: inboundIsCustomer, admit: admitTwilio,
+	return &dialect{name: "twilio", roles: inboundIsCustomer, admit: admitTwilio, signsURL: true,
 		protocol: func(s *stream) protocol { return &twilio{s: s} }}
 }
 
 // signalWireDialect is SignalWire's <Stream>: Twilio's messages, a bearer token, and other codecs.
 func signalWireDialect() *dialect {
 	d := twilioDialect()
-	d.name, d.admit = "signalwire", admitByToken
+	d.name, d.admit, d.signsURL = "signalwire", admitByToken, false
 	return d
 }
 

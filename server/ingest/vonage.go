@@ -42,7 +42,11 @@ func admitVonage(h *Handler, r *http.Request, ep *Endpoint) error {
 	if !ok {
 		return unauthorized("no token, want Authorization: Bearer with a signed token")
 	}
-	return verifyToken(token, ep.Secret, h.now())
+	now := h.now()
+	if err := verifyToken(token, ep.Secret, now); err != nil {
+		return err
+	}
+	return h.once.use("vonage "+token, now, now.Add(tokenAge+signatureSkew))
 }
 
 // verifyToken checks a JSON web token (RFC 7519) of algorithm HS256 and its times.

@@ -360,27 +360,3 @@ func (c *call) line() Running {
 	return Running{ID: c.id, Tenant: c.tenant, CallID: c.platformID, Dialect: c.dialect, Endpoint: c.endpoint, StartedAt: c.started,
 		DurationMs: c.ms(c.position()), AgentID: c.bound.AgentID, Queue: c.bound.Queue, Streams: len(c.streams)}
 }
-
-// checkpoints hands on the partial record until the call is over.
-func (c *call) checkpoints() {
-	wait := c.hub.opts.Checkpoint
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	for {
-		select {
-		case <-c.done:
-			return
-		case <-c.hub.ctx.Done():
-			return
-		case <-t.C:
-		}
-		if r, err := c.snapshot(c.hub.ctx); err == nil {
-			if err := c.hub.opts.Records.Checkpoint(c.hub.ctx, r); err != nil {
-				c.log.Warn("checkpoint not kept", "err", err)
-			}
-			c.out.emit(interaction.Event{Type: interaction.EventProgress})
-		}
-		wait = max(c.hub.opts.Checkpoint, time.Duration(c.positionMs())*time.Millisecond/100)
-		t.Reset(wait)
-	}
-}

@@ -57,9 +57,9 @@ func (c *call) save(r *interaction.Interaction) error {
 
 // Waits between the attempts to save a record.
 const (
-	firstRetry  = 100 * time.Millisecond
-	lastRetry   = 30 * time.Second
-	lastAttempt = 5 * time.Second
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 30 * time.Second
+	oneAttempt = 5 * time.Second // at most: who ended the call waits for it
 
 	spillAfter = 3 // failed attempts
 )
@@ -96,14 +96,14 @@ func (h *Hub) save(r *interaction.Interaction) error {
 	}
 }
 
-// attempt saves r once. The last one, when the hub ends, has a time of its own.
+// attempt saves r once. The last one, when the hub ends, does not end with it.
 func (h *Hub) attempt(r *interaction.Interaction, last bool) error {
 	ctx := h.ctx
 	if last {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.Background(), lastAttempt)
-		defer cancel()
+		ctx = context.Background()
 	}
+	ctx, cancel := context.WithTimeout(ctx, oneAttempt)
+	defer cancel()
 	return h.opts.Records.Save(ctx, r)
 }
 
@@ -121,24 +121,26 @@ func (h *Hub) pause(d time.Duration) bool {
 
 // recover saves records from the spill folder until all are saved or the hub ends.
 func (h *Hub) recover(left []spilled) {
-	wait := firstRetry
-	for len(left) > 0 {
-		var failed []spilled
-		for _, s := range left {
-			err := h.opts.Records.Save(h.ctx, s.record)
-			if err == nil {
-				err = removeSpill(s.path)
-			}
-			if err != nil {
-				h.log.Warn("spilled record not saved yet", "interaction", s.record.Contact.ID, "err", err)
-				failed = append(failed, s)
-			}
-		}
-		if left = failed; len(left) == 0 || !h.pause(wait) {
+	for wait := firstRetry; h.pause(wait); wait = min(2*wait, lastRetry) {
+		if left = h.recoverOnce(left); len(left) == 0 {
 			return
 		}
-		wait = min(2*wait, lastRetry)
 	}
+}
+
+// recoverOnce tries each once and returns those that are left.
+func (h *Hub) recoverOnce(all []spilled) (left []spilled) {
+	for _, s := range all {
+		err := h.opts.Records.Save(h.ctx, s.record)
+		if err == nil {
+			err = removeSpill(s.path)
+		}
+		if err != nil {
+			h.log.Warn("spilled record not saved yet", "interaction", s.record.Contact.ID, "err", err)
+			left = append(left, s)
+		}
+	}
+	return left
 }
 
 // giveUpWaiting ends the wait for streams that may come back.

@@ -71,7 +71,7 @@ type Options struct {
 	Voices     Voices           // nil: nobody is known by voice
 	Directory  Directory        // nil: this is the only node
 	MaxCalls   int              // at a time; default 2000
-	Checkpoint time.Duration    // between partial records, at least; default 5 s, and a hundredth of the call once that is more
+	Checkpoint time.Duration    // between partial records; default 4 s: a crash costs that and the time of one write
 	Linger     time.Duration    // wait for a broken connection to come back; default 5 s, negative: none
 	Spill      string           // folder for records that cannot be saved; empty: none, they are held in memory
 	Log        *slog.Logger     // nil: slog.Default()
@@ -116,7 +116,8 @@ type Hub struct {
 	measuring sync.WaitGroup // ends with ctx
 }
 
-// New returns a Hub. Records that an earlier run could not save are saved in the background. Shutdown ends the hub.
+// New returns a Hub. Records that an earlier run could not save are saved now, before anybody takes their checkpoints for calls that
+// nobody ended, and what still cannot be saved in the background. Shutdown ends the hub.
 func New(o Options) (*Hub, error) {
 	if o.Engine == nil || o.Records == nil {
 		return nil, errors.New("live: options: engine or records: nil, want both")
@@ -125,7 +126,7 @@ func New(o Options) (*Hub, error) {
 		o.MaxCalls = 2000
 	}
 	if o.Checkpoint <= 0 {
-		o.Checkpoint = 5 * time.Second
+		o.Checkpoint = 4 * time.Second
 	}
 	if o.Linger == 0 {
 		o.Linger = 5 * time.Second
@@ -149,12 +150,12 @@ func New(o Options) (*Hub, error) {
 		h.opts.Lag = h.lateness
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	spilled, err := readSpill(o.Spill)
+	spilled, err := readSpill(o.Spill, h.log)
 	if err != nil {
 		return nil, err
 	}
-	if len(spilled) > 0 {
-		h.running.Go(func() { h.recover(spilled) })
+	if left := h.recoverOnce(spilled); len(left) > 0 {
+		h.running.Go(func() { h.recover(left) })
 	}
 	h.measuring.Go(func() { h.press(h.ctx) })
 	return h, nil

@@ -2,7 +2,9 @@ package live
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,14 +45,26 @@ func writeSpill(dir string, r *interaction.Interaction) (path string, err error)
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
+	if err == nil {
+		err = syncFolder(dir) // else a loss of power may take the name away
+	}
 	if err != nil {
 		return "", fmt.Errorf("live: spill: %w", err)
 	}
 	return path, nil
 }
 
-// readSpill returns the records that an earlier run left in dir.
-func readSpill(dir string) ([]spilled, error) {
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// readSpill returns the records that an earlier run left in dir. A file that is no record stays where it is, for who looks into it,
+// and keeps nothing else from being read.
+func readSpill(dir string, log *slog.Logger) ([]spilled, error) {
 	if dir == "" {
 		return nil, nil
 	}
@@ -73,7 +87,8 @@ func readSpill(dir string) ([]spilled, error) {
 		}
 		r, err := interaction.Parse(data)
 		if err != nil {
-			return nil, fmt.Errorf("live: spill: %s: %w", path, err)
+			log.Error("a spilled record cannot be read and is left where it is", "file", path, "err", err)
+			continue
 		}
 		out = append(out, spilled{path, r})
 	}

@@ -34,17 +34,23 @@ func (v *checkpointRow) checkpoint() (Checkpoint, error) {
 }
 
 // SaveCheckpoint keeps the record of a running call in place of the one before. It is not searched and goes when the call is
-// saved. r is not validated, since it is made every few seconds, and not changed.
+// saved; of a call that is saved as finished, here or by another node meanwhile, nothing is kept. r is not validated, since it is
+// made every few seconds, and not changed. Checkpoints that come while one is being written go to the disk together.
 func (t *Tenant) SaveCheckpoint(ctx context.Context, node string, r *interaction.Interaction) error {
 	if r.Contact.Tenant != "" && r.Contact.Tenant != t.id {
 		return invalid("interaction tenant", r.Contact.Tenant, show(t.id))
+	}
+	if err := checkKey("checkpoint interaction_id", r.Contact.ID); err != nil {
+		return err
+	}
+	if err := checkText("checkpoint node", node); err != nil {
+		return err
 	}
 	doc, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("%w: checkpoint: %w", ErrInvalid, err)
 	}
-	row := checkpointRow{id: r.Contact.ID, node: node, at: t.s.time(), record: string(doc)}
-	return t.s.update(ctx, "checkpoint", func(tx *sql.Tx) error { return checkpoints.put(ctx, tx, t.id, &row) })
+	return t.s.checkpoints.write(ctx, t.s, t.id, checkpointRow{id: r.Contact.ID, node: node, at: t.s.time(), record: string(doc)})
 }
 
 // Checkpoint returns the latest checkpoint of a running call or ErrNotFound.
@@ -84,35 +90,33 @@ func (t *Tenant) DeleteCheckpoint(ctx context.Context, id string) error {
 	})
 }
 
-// Left is a checkpoint that its node left behind.
+// Left names a checkpoint, whose node may be gone.
 type Left struct {
-	Tenant string
-	Checkpoint
+	Tenant        string
+	InteractionID string
+	Node          string
+	At            time.Time
 }
 
-// LeftCheckpoints returns checkpoints of all tenants that were written before a time, the oldest first, at most limit: those of
-// calls whose node is gone, to be saved as interrupted. On a start, a node that is alone asks for all that are older than itself.
-func (s *Store) LeftCheckpoints(ctx context.Context, before time.Time, limit int) (out []Left, err error) {
+// LeftCheckpoints names the checkpoints of all tenants that were written before a time, in the order of their keys, beginning behind
+// after, at most limit: those of calls whose node may be gone, to be saved as interrupted.
+func (s *Store) LeftCheckpoints(ctx context.Context, before time.Time, after Left, limit int) (out []Left, err error) {
 	if limit < 1 || limit > MaxLimit {
 		return nil, invalid("limit", limit, fmt.Sprintf("1 to %d", MaxLimit))
 	}
-	rows, err := s.read.QueryContext(ctx, "SELECT tenant, interaction_id, node, at, record FROM checkpoints WHERE at < $1 ORDER BY at, interaction_id LIMIT $2",
-		before.UnixMicro(), limit)
+	rows, err := s.read.QueryContext(ctx, `SELECT tenant, interaction_id, node, at FROM checkpoints
+		WHERE at < $1 AND (tenant > $2 OR tenant = $2 AND interaction_id > $3) ORDER BY tenant, interaction_id LIMIT $4`,
+		before.UnixMicro(), after.Tenant, after.InteractionID, limit)
 	if err != nil {
 		return nil, explain(err, "checkpoint")
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var tenant string
-		var row checkpointRow
-		if err := rows.Scan(append([]any{&tenant}, checkpoints.fields(&row)...)...); err != nil {
+		var l Left
+		if err := rows.Scan(&l.Tenant, &l.InteractionID, &l.Node, at(&l.At)); err != nil {
 			return nil, explain(err, "checkpoint")
 		}
-		c, err := row.checkpoint()
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Left{tenant, c})
+		out = append(out, l)
 	}
 	return out, explain(rows.Err(), "checkpoint")
 }

@@ -56,7 +56,10 @@ func (t *Tenant) FinishIdempotent(ctx context.Context, key string, answer []byte
 	})
 }
 
-// Sweep removes idempotency keys, sessions and watchlist entries that have expired, of all tenants.
+// keepUploads is for how long a job that has ended is shown.
+const keepUploads = 30 * 24 * time.Hour
+
+// Sweep removes idempotency keys, sessions and watchlist entries that have expired, and jobs that ended long ago, of all tenants.
 func (s *Store) Sweep(ctx context.Context) error {
 	return s.update(ctx, "sweep", func(tx *sql.Tx) error {
 		for _, name := range []string{"idempotency_keys", "sessions", "watchlist_entries"} {
@@ -64,6 +67,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 				return explain(err, "sweep")
 			}
 		}
-		return nil
+		_, err := exec(ctx, tx, "DELETE FROM uploads WHERE state IN ('done', 'failed') AND updated_at <= $1", s.time().Add(-keepUploads).UnixMicro())
+		return explain(err, "sweep")
 	})
 }

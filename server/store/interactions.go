@@ -18,6 +18,9 @@ import (
 // ignored; of a new one it becomes rows. The revision is the stored one plus one; saving the same record again changes nothing.
 // In the same transaction a row goes to the outbox (Options.Event). r is not changed.
 //
+// A record only moves forward, from live over interrupted to complete. What would set it back, such as a checkpoint taken for a
+// call that nobody ended, changes nothing: the record comes back as it is stored.
+//
 // Errors: ErrInvalid for a record that Validate refuses or of another tenant.
 func (t *Tenant) SaveInteraction(ctx context.Context, r *interaction.Interaction) (*interaction.Interaction, error) {
 	if err := t.check(r); err != nil {
@@ -116,6 +119,11 @@ func (t *Tenant) save(ctx context.Context, tx *sql.Tx, given *interaction.Intera
 	r := &copied
 	id := r.Contact.ID
 	r.Contact.Tenant = t.id
+	if r.Contact.State != interaction.StateLive {
+		if _, err := exec(ctx, tx, "DELETE FROM checkpoints WHERE tenant = $1 AND interaction_id = $2", t.id, id); err != nil {
+			return nil, explain(err, "checkpoint", id)
+		}
+	}
 	before, err := summaries.find(ctx, tx, t.id, "id = $1", "", id)
 	if err != nil {
 		return nil, err
@@ -149,11 +157,18 @@ func (t *Tenant) save(ctx context.Context, tx *sql.Tx, given *interaction.Intera
 	}
 	r.Contact.Revision++
 	row.index(r, now)
-	if err := summaries.put(ctx, tx, t.id, &row, "created_at"); err != nil {
+	switch moved, err := summaries.putWhere(ctx, tx, t.id, &row, forward, "created_at"); {
+	case err != nil:
 		return nil, err
+	case !moved:
+		return t.record(ctx, tx, id)
 	}
 	return r, t.writeRecord(ctx, tx, r, row.At)
 }
+
+// forward holds where the state of a stored interaction does not go back.
+const forward = `(CASE excluded.state WHEN 'complete' THEN 2 WHEN 'interrupted' THEN 1 ELSE 0 END)
+	>= (CASE interactions.state WHEN 'complete' THEN 2 WHEN 'interrupted' THEN 1 ELSE 0 END)`
 
 func equalRecords(a, b *interaction.Interaction) (bool, error) {
 	x, err := json.Marshal(a)
@@ -180,9 +195,6 @@ func (t *Tenant) writeRecord(ctx context.Context, tx *sql.Tx, r *interaction.Int
 	}
 	if err := t.derive(ctx, tx, r, at); err != nil {
 		return err
-	}
-	if _, err := exec(ctx, tx, "DELETE FROM checkpoints WHERE tenant = $1 AND interaction_id = $2", t.id, id); err != nil {
-		return explain(err, "checkpoint", id)
 	}
 	return t.tell(ctx, tx, r)
 }
@@ -216,9 +228,13 @@ func (t *Tenant) refreshContact(ctx context.Context, tx *sql.Tx, contact string)
 }
 
 // DeleteInteraction removes a record with everything that belongs to it; the surveys of its contact go with the contact's last
-// interaction. On SQLite the bytes are gone from the file after Scrub. Errors: ErrNotFound, ErrConflict under a legal hold.
+// interaction. On SQLite the bytes are gone from the file after ScrubDeleted. Errors: ErrNotFound, ErrConflict under a legal hold.
 func (t *Tenant) DeleteInteraction(ctx context.Context, id string) error {
-	return t.inTurn(ctx, "interaction", func(tx *sql.Tx) error { return t.deleteInteraction(ctx, tx, id) })
+	err := t.inTurn(ctx, "interaction", func(tx *sql.Tx) error { return t.deleteInteraction(ctx, tx, id) })
+	if err == nil {
+		t.s.unscrubbed.Store(true)
+	}
+	return err
 }
 
 func (t *Tenant) deleteInteraction(ctx context.Context, tx *sql.Tx, id string) error {
@@ -233,6 +249,8 @@ func (t *Tenant) deleteInteraction(ctx context.Context, tx *sql.Tx, id string) e
 		"DELETE FROM outbox WHERE tenant = $1 AND interaction_id = $2",
 		"DELETE FROM checkpoints WHERE tenant = $1 AND interaction_id = $2",
 		"DELETE FROM attempts WHERE tenant = $1 AND interaction_id = $2",
+		"DELETE FROM uploads WHERE tenant = $1 AND interaction_id = $2",
+		"DELETE FROM legal_holds WHERE tenant = $1 AND kind = 'interaction' AND subject = $2", // released ones, as the check has shown
 		`DELETE FROM surveys WHERE tenant = $1 AND contact_id <> ''
 			AND contact_id = (SELECT i.contact_id FROM interactions i WHERE i.tenant = $1 AND i.id = $2)
 			AND NOT EXISTS (SELECT 1 FROM interactions o WHERE o.tenant = $1 AND o.contact_id = surveys.contact_id AND o.id <> $2)`,
@@ -261,28 +279,30 @@ func (t *Tenant) ExpiredInteractions(ctx context.Context, limit int) ([]string, 
 }
 
 // EraseCustomer removes a customer with every saved interaction that the customer took part in, and the customer's surveys and
-// tasks, and returns how many interactions it were. Consents and voiceprints are DeleteSpeaker's. It ends with Scrub, as DeleteSpeaker does. Errors: ErrNotFound where nothing is
-// kept of the customer, ErrConflict under a legal hold, of the customer or of one of the interactions: then nothing is removed.
-func (t *Tenant) EraseCustomer(ctx context.Context, id string) (interactions int, err error) {
+// tasks, and returns the ids of the interactions. Consents and voiceprints are DeleteSpeaker's. It ends with Scrub, as DeleteSpeaker
+// does: ErrUnavailable with ids that are not nil says that the rows are gone. Errors: ErrNotFound where
+// nothing is kept of the customer, ErrConflict under a legal hold, of the customer or of one of the interactions: then nothing is
+// removed.
+func (t *Tenant) EraseCustomer(ctx context.Context, id string) (interactions []string, err error) {
 	err = t.inTurn(ctx, "customer", func(tx *sql.Tx) error {
 		if err := t.checkHold(ctx, tx, HoldCustomer, id); err != nil {
 			return err
 		}
-		ids, err := t.interactionsOf(ctx, tx, "customer", id)
-		if err != nil {
+		var err error
+		if interactions, err = t.interactionsOf(ctx, tx, "customer", id); err != nil {
 			return err
 		}
-		interactions = len(ids)
-		for _, i := range ids {
+		for _, i := range interactions {
 			if err := t.deleteInteraction(ctx, tx, i); err != nil {
 				return err
 			}
 		}
-		rows := int64(len(ids))
+		rows := int64(len(interactions))
 		for _, statement := range []string{
 			"DELETE FROM surveys WHERE tenant = $1 AND customer_id = $2",
 			"DELETE FROM tasks WHERE tenant = $1 AND customer_id = $2",
 			"DELETE FROM directory WHERE tenant = $1 AND kind = 'customer' AND id = $2",
+			"DELETE FROM legal_holds WHERE tenant = $1 AND kind = 'customer' AND subject = $2", // released ones, as the check has shown
 		} {
 			n, err := exec(ctx, tx, statement, t.id, id)
 			if err != nil {
@@ -296,9 +316,10 @@ func (t *Tenant) EraseCustomer(ctx context.Context, id string) (interactions int
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return interactions, t.s.Scrub(ctx)
+	t.s.unscrubbed.Store(true) // until Scrub is through
+	return append([]string{}, interactions...), t.s.Scrub(ctx)
 }
 
 func (t *Tenant) interactionsOf(ctx context.Context, q querier, role, id string) ([]string, error) {

@@ -244,11 +244,12 @@ func TestCheckpoints(t *testing.T) {
 		if c.Node != "node-1" || c.Record.Contact.State != interaction.StateLive {
 			t.Errorf("%+v, want the live record of node-1", c)
 		}
-		left := ok(w.LeftCheckpoints(ctx, w.time(), 10))(t)
-		if len(left) != 2 || left[0].Tenant != "a" || left[1].Tenant != "b" {
+		left := ok(w.LeftCheckpoints(ctx, w.time(), Left{}, 10))(t)
+		if len(left) != 2 || left[0].Tenant != "a" || left[1].Tenant != "b" || left[0].Node != "node-1" || !left[0].At.Equal(c.At) {
 			t.Errorf("%+v, want one of each tenant", left)
 		}
-		equal(t, len(ok(w.LeftCheckpoints(ctx, c.At, 10))(t)), 0)
+		equal(t, ok(w.LeftCheckpoints(ctx, w.time(), left[0], 10))(t), left[1:])
+		equal(t, len(ok(w.LeftCheckpoints(ctx, c.At, Left{}, 10))(t)), 0)
 		save(t, w.a, record(t, "c1"))
 		_, err := w.a.Checkpoint(ctx, "c1")
 		code(t, err, "not_found")

@@ -24,7 +24,7 @@ func openPostgres(address string, conns int) (engine, error) {
 	conns = max(conns, 2) // migrating takes one for its lock and one for its work
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
-	return engine{dialect: goose.DialectPostgres, write: db, read: db, forUpdate: " FOR NO KEY UPDATE", skip: " FOR NO KEY UPDATE SKIP LOCKED"}, nil
+	return engine{dialect: goose.DialectPostgres, write: db, read: db, forUpdate: " FOR NO KEY UPDATE", forShare: " FOR SHARE", skip: " FOR NO KEY UPDATE SKIP LOCKED"}, nil
 }
 
 // migrationLock is the advisory lock under which nodes that start at once take turns with the migrations. Any number that no other

@@ -193,6 +193,7 @@ func (t *Tenant) DeleteSpeaker(ctx context.Context, id string) (Deletion, error)
 	if err != nil {
 		return Deletion{}, err
 	}
+	t.s.unscrubbed.Store(true) // until Scrub is through
 	return d, t.s.Scrub(ctx)
 }
 

@@ -59,7 +59,8 @@ func (s *Store) Scrub(ctx context.Context) error {
 	if s.dialect != goose.DialectSQLite3 {
 		return nil
 	}
-	return s.retry(ctx, func() error {
+	s.unscrubbed.Store(false)
+	err := s.retry(ctx, func() error {
 		// secure_delete zeroes freed cells, but moving cells between pages can leave a copy in the gap of a page: only the rebuilt
 		// file is known to hold live rows alone.
 		if _, err := s.write.ExecContext(ctx, "VACUUM"); err != nil {
@@ -74,4 +75,16 @@ func (s *Store) Scrub(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err != nil {
+		s.unscrubbed.Store(true)
+	}
+	return err
+}
+
+// ScrubDeleted is Scrub where something was deleted since the last one.
+func (s *Store) ScrubDeleted(ctx context.Context) error {
+	if !s.unscrubbed.Load() {
+		return nil
+	}
+	return s.Scrub(ctx)
 }

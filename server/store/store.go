@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -38,6 +39,9 @@ type Store struct {
 	engine
 	now   func() time.Time
 	event func(*interaction.Interaction) (kind string, body []byte, err error)
+
+	checkpoints checkpointQueue
+	unscrubbed  atomic.Bool // rows were deleted since the last Scrub
 }
 
 // engine is what differs between the databases.
@@ -46,6 +50,7 @@ type engine struct {
 	write     *sql.DB // SQLite: one connection, since one writer at a time is all that it has
 	read      *sql.DB
 	forUpdate string // ends a SELECT whose rows the transaction will change; rows that refer to them may still come
+	forShare  string // ends a SELECT that waits for the transactions that change its rows
 	skip      string // the same, passing over rows that another node holds
 }
 

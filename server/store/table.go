@@ -58,14 +58,25 @@ func (tb *table[T]) insertNew(ctx context.Context, q querier, tenant string, v *
 
 // put adds a row or, where the key is taken, sets all its columns but those named in keep.
 func (tb *table[T]) put(ctx context.Context, q querier, tenant string, v *T, keep ...string) error {
+	_, err := tb.putWhere(ctx, q, tenant, v, "", keep...)
+	return err
+}
+
+// putWhere is put that sets nothing where the key is taken and where does not hold, which reads the row as the table's name and the
+// new one as excluded. It reports whether it wrote.
+func (tb *table[T]) putWhere(ctx context.Context, q querier, tenant string, v *T, where string, keep ...string) (bool, error) {
 	var set []string
 	for _, c := range tb.cols[len(tb.key):] {
 		if !slices.Contains(keep, c) {
 			set = append(set, c+" = excluded."+c)
 		}
 	}
-	_, err := tb.write(ctx, q, tenant, v, " ON CONFLICT (tenant, "+strings.Join(tb.key, ", ")+") DO UPDATE SET "+strings.Join(set, ", "))
-	return err
+	conflict := " ON CONFLICT (tenant, " + strings.Join(tb.key, ", ") + ") DO UPDATE SET " + strings.Join(set, ", ")
+	if where != "" {
+		conflict += " WHERE " + where
+	}
+	n, err := tb.write(ctx, q, tenant, v, conflict)
+	return n > 0, err
 }
 
 func (tb *table[T]) write(ctx context.Context, q querier, tenant string, v *T, onConflict string) (int64, error) {

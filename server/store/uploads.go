@@ -92,14 +92,14 @@ func (t *Tenant) ProgressUpload(ctx context.Context, id string, progress float64
 	})
 }
 
-// FinishUpload ends a running job: with the id of its interaction, or with the code of its failure. Errors: ErrConflict where it
-// is not running.
+// FinishUpload ends a running job: with the id of its interaction, or with the code of its failure. What the client told about the
+// call is forgotten with it: it stands in the record, and goes with that. Errors: ErrConflict where it is not running.
 func (t *Tenant) FinishUpload(ctx context.Context, id, interactionID string, failure string) error {
 	state, progress := "done", 1.0
 	if failure != "" {
 		state, progress = "failed", 0
 	}
-	return t.moveUpload(ctx, id, "state = $1, progress = $2, interaction_id = $3, error = $4, leased_until = NULL, updated_at = $5", func(now time.Time) []any {
+	return t.moveUpload(ctx, id, "state = $1, progress = $2, interaction_id = $3, error = $4, leased_until = NULL, updated_at = $5, binding = '{}'", func(now time.Time) []any {
 		return []any{state, progress, interactionID, failure, now.UnixMicro()}
 	})
 }
