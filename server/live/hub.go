@@ -147,7 +147,7 @@ func New(o Options) (*Hub, error) {
 		h.clock = func() time.Duration { return time.Since(begun) }
 	}
 	if h.opts.Lag == nil {
-		h.opts.Lag = h.lateness
+		h.opts.Lag = func() time.Duration { return max(h.lateness(), time.Duration(h.late.Load())) }
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	spilled, err := readSpill(o.Spill, h.log)

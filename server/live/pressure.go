@@ -107,7 +107,7 @@ func (h *Hub) press(ctx context.Context) {
 
 // look takes a measure now.
 func (h *Hub) look() (over bool) {
-	lag := max(h.opts.Lag(), time.Duration(h.late.Load()))
+	lag := h.opts.Lag()
 	over, changed := h.pressure.observe(h.clock(), lag)
 	switch {
 	case changed && over:
