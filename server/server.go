@@ -171,6 +171,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
 	}
 	s.nodes = &nodes{broker: s.broker, store: s.store, node: d.Node, log: d.Log, serving: map[callKey]func(){}}
+	s.left = &left{records: s.records, store: s.store, served: s.nodes.served, log: d.Log}
 	if err := s.join(ctx, d); err != nil {
 		return err
 	}
@@ -203,7 +204,6 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.nodes.calls = calls{s.hub}
-	s.left = &left{records: s.records, store: s.store, served: s.nodes.served, log: d.Log}
 	who := &access{store: s.store, box: box, log: d.Log}
 	open := c.Loopback() && !keys
 	if s.ingest, err = ingest.New(ingest.Options{Calls: s.hub, Admit: s.hub.Admit, Endpoints: platforms{who}, Keys: who, Open: open, Log: d.Log, Now: d.Now}); err != nil {
