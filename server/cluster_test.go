@@ -17,6 +17,7 @@ import (
 	"github.com/timbre-voice/timbre/internal/testkit"
 	"github.com/timbre-voice/timbre/server/api"
 	"github.com/timbre-voice/timbre/server/ingest"
+	"github.com/timbre-voice/timbre/server/store"
 )
 
 // childNode in the environment makes the test binary a node of its own process, of the configuration that it holds.
@@ -293,7 +294,7 @@ func TestOnlyADesertedCallIsTakenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []string{id, "left-behind", "never-there"} {
-		if err := b.takeUp(t.Context(), "default", id); err != nil {
+		if err := b.left.take(t.Context(), store.Left{Tenant: "default", InteractionID: id}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -305,7 +306,7 @@ func TestOnlyADesertedCallIsTakenUp(t *testing.T) {
 		t.Error(err)
 	}
 	next(t, heard, of(interaction.EventSessionEnded))
-	if err := b.takeUp(t.Context(), "default", id); err != nil {
+	if err := b.left.take(t.Context(), store.Left{Tenant: "default", InteractionID: id}); err != nil {
 		t.Error(err)
 	}
 	all = b.recordsOf(t, "K-1")

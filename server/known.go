@@ -32,14 +32,15 @@ func (v *voices) registry(tenant string) (*identity.Registry, error) {
 	return identity.NewRegistry(v.store.Tenant(tenant), v.keys, v.now), nil
 }
 
-// refusal makes a registry's refusal one of the REST interface.
+// refusal makes a refusal of the registry, of the policy or of a recording one of the REST interface.
 func refusal(err error) error {
 	for _, kind := range []error{identity.ErrOptedOut, identity.ErrNoConsent, identity.ErrNotPermitted, identity.ErrHeld} {
 		if errors.Is(err, kind) {
 			return fmt.Errorf("%w: %w", api.ErrForbidden, err)
 		}
 	}
-	if errors.Is(err, people.ErrRecording) { // what is wrong with it, with the value and what was wanted
+	// What is wrong with a recording or a jurisdiction, with the value and what was wanted.
+	if errors.Is(err, people.ErrRecording) || errors.Is(err, policy.ErrPolicy) {
 		return fmt.Errorf("%w: %w", api.ErrInvalid, err)
 	}
 	return fault(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/timbre-voice/timbre/server/api"
+	"github.com/timbre-voice/timbre/server/policy"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -72,6 +73,10 @@ func consent(v *store.Consent) api.Consent {
 }
 
 func (l *ledger) AddConsent(ctx context.Context, tenant, by string, c api.Consent) (api.Consent, error) {
+	// A jurisdiction that is none would refuse every comparison with the person later.
+	if _, err := l.people.policy.Resolve(policy.Call{Tenant: tenant, Jurisdiction: c.Jurisdiction}); err != nil {
+		return api.Consent{}, refusal(err)
+	}
 	if err := l.store.EnsureTenant(ctx, tenant, tenant); err != nil {
 		return api.Consent{}, fault(err)
 	}

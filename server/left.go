@@ -48,7 +48,8 @@ func (l *left) takeUp(ctx context.Context, before time.Time) error {
 // take saves one call as interrupted, unless a node has it. A call that is finished meanwhile stays as it is: the store moves no
 // record back.
 func (l *left) take(ctx context.Context, v store.Left) error {
-	log := l.log.With("interaction", v.InteractionID, "node", v.Node)
+	log := l.log.With("interaction", v.InteractionID)
+	// In this order: a node gives a call up after it has saved it, so that a checkpoint which is there then is left behind.
 	served, err := l.served(ctx, v.Tenant, v.InteractionID)
 	if err != nil || served {
 		return err
@@ -79,7 +80,7 @@ func (l *left) take(ctx context.Context, v store.Left) error {
 		return tenant.DeleteCheckpoint(ctx, v.InteractionID)
 	}
 	if err == nil {
-		log.Info("server: a call left behind is saved as interrupted", "duration_ms", r.Contact.DurationMs)
+		log.Info("server: a call left behind is saved as interrupted", "node", c.Node, "duration_ms", r.Contact.DurationMs)
 	}
 	return err
 }

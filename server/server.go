@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
@@ -171,6 +169,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
 	}
 	s.nodes = &nodes{broker: s.broker, store: s.store, node: d.Node, log: d.Log, serving: map[callKey]func(){}}
+	s.left = &left{records: s.records, store: s.store, served: s.nodes.served, log: d.Log}
 	if err := s.join(ctx, d); err != nil {
 		return err
 	}
@@ -203,7 +202,6 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	s.nodes.calls = calls{s.hub}
-	s.left = &left{records: s.records, store: s.store, served: s.nodes.served, log: d.Log}
 	who := &access{store: s.store, box: box, log: d.Log}
 	open := c.Loopback() && !keys
 	if s.ingest, err = ingest.New(ingest.Options{Calls: s.hub, Admit: s.hub.Admit, Endpoints: platforms{who}, Keys: who, Open: open, Log: d.Log, Now: d.Now}); err != nil {
@@ -243,186 +241,4 @@ func (s *Server) ready(ctx context.Context) map[string]error {
 		parts["load"] = fmt.Errorf("%w: the processing is %s behind the audio", api.ErrOverloaded, l.Lag)
 	}
 	return parts
-}
-
-// listen opens the ports and lays out the paths.
-func (s *Server) listen(ctx context.Context) error {
-	mux := http.NewServeMux()
-	for _, path := range []string{"/v1/stream", "/v1/listen", "/v1/ingest/"} {
-		mux.Handle(path, s.ingest)
-	}
-	mux.Handle("GET /v1/events", s.api.Guard(api.ScopeRead, s.socket))
-	mux.Handle("GET /v1/calls/{id}/events", s.api.Guard(api.ScopeRead, s.nodes.named(s.socket)))
-	mux.Handle("GET /metrics", bounded(s.api.Guard(api.ScopeRead, s.metrics.handler()), time.Minute))
-	for _, path := range []string{"/v1/", "/healthz", "/readyz", "/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/openapi-3.0.yaml"} {
-		mux.Handle(path, s.metrics.measured(bounded(s.api, time.Hour)))
-	}
-	mux.Handle("GET /live/events", s.console)
-	mux.Handle("/", bounded(s.console, time.Hour))
-	s.http = &http.Server{
-		// ReadTimeout is for the bodies of requests that are refused before they are read: what is left of one is read away before
-		// the answer. An upload sets itself a longer time, and a socket none.
-		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-	}
-	var lc net.ListenConfig
-	var err error
-	if s.listener, err = lc.Listen(ctx, "tcp", s.config.Addr); err != nil {
-		return fmt.Errorf("server: addr: %w", err)
-	}
-	if s.config.TLS.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(s.config.TLS.CertFile, s.config.TLS.KeyFile)
-		if err != nil {
-			return fmt.Errorf("server: tls: %w", err)
-		}
-		// Websockets are HTTP/1.1, and one protocol for all keeps the deadlines of one kind.
-		s.listener = tls.NewListener(s.listener, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
-	}
-	if s.config.AudioSocketAddr != "" {
-		if s.audioSocket, err = lc.Listen(ctx, "tcp", s.config.AudioSocketAddr); err != nil {
-			return fmt.Errorf("server: audiosocket_addr: %w", err)
-		}
-	}
-	return nil
-}
-
-// bounded gives a response at most so long to be written, so that a client that does not read holds nothing for ever.
-func bounded(next http.Handler, d time.Duration) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return // the connection is gone
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// Addr returns where the server listens, with the port that the system chose where none was named.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
-
-// URL returns the address of the REST interface.
-func (s *Server) URL() string {
-	scheme := "http"
-	if s.config.TLS.CertFile != "" {
-		scheme = "https"
-	}
-	return scheme + "://" + s.Addr()
-}
-
-// Run answers until ctx ends, then drains and closes. The error is of the part that failed first; a drain that was cut short is one.
-func (s *Server) Run(ctx context.Context) error {
-	defer s.Close()
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	var serving sync.WaitGroup
-	serve := func(what string, f func() error) {
-		serving.Go(func() {
-			if err := f(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-				fail(fmt.Errorf("server: %s: %w", what, err))
-			}
-		})
-	}
-	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // goes on while calls drain
-	defer stop()
-	var working sync.WaitGroup
-	working.Go(func() { s.watch.run(work) })
-	working.Go(func() { s.keepHouse(work) })
-	working.Go(func() { s.uploads.sweep(work) })
-	for what, f := range map[string]func(context.Context) error{
-		"relay": s.relay.Run, "deliveries": s.post.Run,
-		"uploads": func(ctx context.Context) error { return s.uploads.run(ctx, s.config.Limits.UploadWorkers) },
-	} {
-		working.Go(func() {
-			if err := f(work); err != nil {
-				fail(fmt.Errorf("server: %s: %w", what, err))
-			}
-		})
-	}
-	serve("http", func() error { return s.http.Serve(s.listener) })
-	if s.audioSocket != nil {
-		serve("audiosocket", func() error { return s.ingest.ServeAudioSocket(s.audioSocket, "") })
-	}
-	s.log.Info("server: listening", "url", s.URL(), "audiosocket", s.config.AudioSocketAddr)
-	<-ctx.Done()
-	cause := context.Cause(ctx)
-	s.log.Info("server: draining", "calls", len(s.hub.Running("")))
-	err := s.drain(context.WithoutCancel(ctx))
-	serving.Wait()
-	s.relay.Wake() // what the last calls left in the outbox
-	stop()
-	working.Wait()
-	s.socket.Close()
-	s.visitors.Close()
-	s.log.Info("server: stopped")
-	if errors.Is(cause, context.Canceled) {
-		cause = nil
-	}
-	return errors.Join(cause, err)
-}
-
-// drain ends what comes in, in the order in which it depends on each other.
-func (s *Server) drain(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.config.ShutdownTimeout)
-	defer cancel()
-	var errs []error
-	if s.audioSocket != nil {
-		errs = append(errs, ignoreClosed(s.audioSocket.Close()))
-	}
-	// The streams first: a call is complete only when its stream was ended in order.
-	ended := make(chan error, 2)
-	go func() { ended <- s.ingest.Shutdown(ctx) }()
-	go func() { // those of other nodes
-		if s.cluster == nil {
-			ended <- nil
-			return
-		}
-		ended <- s.cluster.Shutdown(ctx)
-	}()
-	errs = append(errs, s.http.Shutdown(ctx), <-ended, <-ended, s.hub.Shutdown(ctx))
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("server: drain: cut short after %s: %w", s.config.ShutdownTimeout, err)
-	}
-	return nil
-}
-
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
-}
-
-// Close closes what New opened, of a server that does not run.
-func (s *Server) Close() {
-	for _, l := range []net.Listener{s.listener, s.audioSocket} {
-		if l != nil {
-			_ = l.Close() // closed before, where the server ran
-		}
-	}
-	if s.hub != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = s.hub.Shutdown(ctx) // without calls, or shut down before
-	}
-	if s.cluster != nil {
-		s.cluster.Close()
-	}
-	for _, socket := range []*events.Socket{s.socket, s.visitors} {
-		if socket != nil {
-			socket.Close()
-		}
-	}
-	if s.bus != nil {
-		s.bus.Close()
-	}
-	if s.broker != nil {
-		s.broker.Close()
-	}
-	if s.store != nil {
-		if err := s.store.Close(); err != nil {
-			s.log.Warn("server: store not closed in order", "err", err)
-		}
-	}
-	if s.unlock != nil {
-		_ = s.unlock() // given back with the process at the latest
-	}
 }

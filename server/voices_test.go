@@ -110,6 +110,12 @@ func TestVoicesByUpload(t *testing.T) {
 	post("/v1/speakers/anna/voiceprints?consent_ref=r-1", recording, 422, nil) // of two channels none is chosen
 	post("/v1/speakers/anna/voiceprints?consent_ref=r-1&channel=2", recording, 422, nil)
 	post("/v1/speakers/anna/voiceprints?consent_ref=r-1&channel=1", []byte("no recording"), 422, nil)
+	var refused string
+	post("/v1/speakers/anna/voiceprints?consent_ref=r-1&channel=1&jurisdiction=nowhere", recording, 422, &refused)
+	if !strings.Contains(refused, `jurisdiction \"nowhere\", want an ISO 3166 code`) {
+		t.Errorf("a jurisdiction that is none: %s, want the value and what was wanted", refused)
+	}
+	n.request(t, http.MethodPost, "/v1/consents", "", strings.NewReader(`{"speaker_id": "anna", "ref": "r-0", "purpose": "verify", "jurisdiction": "nowhere"}`), 422, nil)
 	var e api.Enrolled
 	post("/v1/speakers/anna/voiceprints?consent_ref=r-1&channel=1", recording, 201, &e)
 	if e.Speaker.ID != "anna" || len(e.Speaker.Prints) != 1 || e.NetSpeechMs < 10000 {

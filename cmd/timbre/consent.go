@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/policy"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -58,6 +59,10 @@ for the purpose verify; where the law asks for a release (Illinois, Texas) one g
 				}
 			}
 			return a.withRegistry(cmd, f, func(ctx context.Context, p *prints, r *identity.Registry) error {
+				// A jurisdiction that is none would refuse every comparison with the person later.
+				if _, err := p.site.Resolve(policy.Call{Tenant: p.rows.ID(), Jurisdiction: c.Jurisdiction}); err != nil {
+					return fmt.Errorf("--jurisdiction: %w", err)
+				}
 				given, err := r.GiveConsent(ctx, p.by, c)
 				if err != nil {
 					return err

@@ -67,6 +67,7 @@ func TestConsentOnTheCommandLine(t *testing.T) {
 	b.do(exitUsage, `--purpose: "fun"`, "consent", "give", "--speaker", "anna", "--ref", "r", "--purpose", "fun")
 	b.do(exitUsage, `--channel: "dream"`, "consent", "give", "--speaker", "anna", "--ref", "r", "--channel", "dream")
 	b.do(exitUsage, `--expires: "soon"`, "consent", "give", "--speaker", "anna", "--ref", "r", "--expires", "soon")
+	b.do(exitFailed, `jurisdiction "Texas", want an ISO 3166 code`, "consent", "give", "--speaker", "anna", "--ref", "r", "--jurisdiction", "Texas")
 	b.do(exitDone, "is in the ledger", "consent", "give", "--speaker", "anna", "--ref", "r-0", "--purpose", "analytics")
 	wantExit(t, exitUsage, enrol(), "--consent: not given") // for another purpose
 	b.do(exitDone, "is in the ledger", "consent", "give", "--speaker", "anna", "--ref", "r-1", "--text-version", "3", "--channel", "web", "--by", "eve")

@@ -112,7 +112,7 @@ func TestWhatIsSentIsMadeWhenItIsSent(t *testing.T) {
 	}
 	q := queue(t, start(t, BrokerOptions{Dir: t.TempDir()}), time.Millisecond)
 	url, got := receiver(t, 204)
-	hook := Webhook{ID: "w", Tenant: "x", URL: url, Secrets: []string{testSecret}}
+	hook := Webhook{ID: "w", Tenant: "x", URL: url, Secrets: []string{testSecret}, Local: true}
 	for _, id := range []string{"deleted", "big", "small"} {
 		if err := Enqueue(t.Context(), q, StaticWebhooks{hook}, "x", interaction.EventSummary, id, json.RawMessage(`{"call_id":"`+id+`"}`)); err != nil {
 			t.Fatal(err)
