@@ -59,7 +59,7 @@ func TestShippedModels(t *testing.T) {
 					t.Error(err)
 				}
 			case "emotion":
-				if err := m.Fits(Want{Task: "emotion", SampleRateHz: sentiment.Rate, Features: sentiment.FeatureSet, InputDims: 2*sentiment.NumFunctionals + 1,
+				if err := m.Fits(Want{Task: "emotion", SampleRateHz: sentiment.Rate, Features: sentiment.FeatureSet, InputDims: 2*sentiment.NumValues + 1,
 					OutputDims: sentiment.NumClasses + 1}); err != nil {
 					t.Error(err)
 				}

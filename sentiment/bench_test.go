@@ -1,6 +1,9 @@
 package sentiment
 
-import "testing"
+import (
+	"math/rand/v2"
+	"testing"
+)
 
 func BenchmarkReader(b *testing.B) {
 	x := voice(b)
@@ -18,13 +21,35 @@ func BenchmarkReader(b *testing.B) {
 	b.ReportMetric(float64(len(x))/Rate*float64(b.N)/b.Elapsed().Seconds(), "x_realtime")
 }
 
-func BenchmarkScore(b *testing.B) {
-	m, err := LoadModel(tensors(b, weightsOf(8, 96, 48), map[string]string{"front_end": FeatureSet, "members": "8"})) // the shipped size
+// shippedSize returns a scorer of random weights in the size that is shipped, but for the trunk's second block.
+func shippedSize(b *testing.B) *Scorer {
+	w := weightsOf(4, 96, 48)
+	addTrunk(rand.New(rand.NewPCG(1, 2)), w, 256)
+	m, err := LoadModel(tensors(b, w, map[string]string{"front_end": FeatureSet, "members": "4", "dilations": "1"}))
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := m.NewScorer()
-	x := read(b, voice(b))
+	return m.NewScorer()
+}
+
+// BenchmarkMeasure takes the functionals and the learned functionals of a segment whose frames are there.
+func BenchmarkMeasure(b *testing.B) {
+	x := voice(b)
+	r, s := newReader(b), shippedSize(b)
+	r.Write(x)
+	r.Flush()
+	dst := make([]float64, NumValues)
+	s.Measure(dst, r.Frames())
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Frames().heard = pooled{}
+		s.Measure(dst, r.Frames())
+	}
+	b.ReportMetric(float64(len(x))/Rate*float64(b.N)/b.Elapsed().Seconds(), "x_realtime")
+}
+
+func BenchmarkScore(b *testing.B) {
+	s, x := shippedSize(b), drawn(rand.New(rand.NewPCG(1, 1)), 2)
 	var n Normaliser
 	n.Add(x, 5)
 	b.ReportAllocs()

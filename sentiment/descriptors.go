@@ -58,15 +58,19 @@ func descriptorOptions() engine.StreamOptions {
 	}
 }
 
-// Descriptors holds the low-level descriptors of the frames of a segment: T rows of NumLLD values, row-major.
+// Descriptors holds what is measured of each frame of a segment, row-major. While a segment is open Cepstra is ahead of LLD, which
+// waits for the pitch; after its end both have T rows.
 type Descriptors struct {
-	LLD []float32 // T×NumLLD
+	LLD     []float32 // T×NumLLD low-level descriptors
+	Cepstra []float32 // T×40 cepstra for the learned functionals
+
+	heard pooled // whole pieces from the first frame on that a Scorer has heard
 }
 
 // Frames returns T.
 func (d *Descriptors) Frames() int { return len(d.LLD) / NumLLD }
 
-func (d *Descriptors) reset() { d.LLD = d.LLD[:0] }
+func (d *Descriptors) reset() { d.LLD, d.Cepstra, d.heard = d.LLD[:0], d.Cepstra[:0], pooled{} }
 
 // add appends the row of f.
 func (d *Descriptors) add(f *engine.Frame) {
@@ -97,10 +101,11 @@ func (d *Descriptors) add(f *engine.Frame) {
 func (d *Descriptors) Append(o *Descriptors, n int) {
 	n = min(n, o.Frames())
 	d.LLD = append(d.LLD, o.LLD[:n*NumLLD]...)
+	d.Cepstra = append(d.Cepstra, o.Cepstra[:min(n*trunkCepstra, len(o.Cepstra))]...)
 }
 
 // Last returns a copy of the last n frames of d, or of all where there are fewer.
 func (d *Descriptors) Last(n int) Descriptors {
 	from := max(d.Frames()-n, 0)
-	return Descriptors{slices.Clone(d.LLD[from*NumLLD:])}
+	return Descriptors{LLD: slices.Clone(d.LLD[from*NumLLD:]), Cepstra: slices.Clone(d.Cepstra[min(from*trunkCepstra, len(d.Cepstra)):])}
 }

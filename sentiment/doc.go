@@ -5,33 +5,37 @@
 // # A walk
 //
 // A Reader takes the samples of a segment as they arrive and keeps low-level descriptors of its frames (Descriptors: pitch, level,
-// spectral shape, cepstra). Their functionals over the segment, NumFunctionals values named by FunctionalNames, are what a Model
-// sees, once against the population and once against the speaker's own normal, which a Normaliser gathers from that speaker's
-// other segments of the call. The features are named as a set, FeatureSet; weights for another set are refused.
+// spectral shape, cepstra). A Model sees their functionals over the segment, NumFunctionals values named by FunctionalNames, and beside
+// them NumLearned learned functionals, which its trunk hears in the cepstra: each value once against the population and once against
+// the speaker's own normal, which a Normaliser gathers from that speaker's other segments of the call. The features are named as
+// a set, FeatureSet; weights for another set are refused.
 //
 //	m, err := sentiment.LoadModel(artefact.Tensors) // loaded once, shared
 //	r, err := sentiment.NewReader()                 // one per channel
 //	s := m.NewScorer()                              // one per goroutine
 //	var known sentiment.Normaliser                  // one per speaker and call
-//	functionals := make([]float64, sentiment.NumFunctionals)
+//	values := make([]float64, sentiment.NumValues)
 //	for segment := range segments {
-//		r.Read(functionals, segment)                // or Write, Write, ..., Flush, Functionals
-//		score, err := s.Score(functionals, &known)  // ErrTooLittle where nothing was heard
-//		known.Add(functionals, seconds(segment))    // for the segments after it
+//		r.Reset()
+//		r.Write(segment)                       // or piece by piece
+//		r.Flush()
+//		s.Measure(values, r.Frames())
+//		score, err := s.Score(values, &known)  // ErrTooLittle where nothing was heard
+//		known.Add(values, seconds(segment))    // for the segments after it
 //	}
 //
 // # What a score depends on
 //
 // Not on the gain of the line: but for one functional all are differences of levels, and that one counts only against the speaker's own
-// level. Not on how the samples were cut: batch is the stream fed once and flushed, bit for bit. Not on the processor: the
-// networks are summed in float64 and in one order. On what is known of the speaker: see Normaliser for the rule.
+// level. Not on how the samples were cut: batch is the stream fed once and flushed, bit for bit. On the processor by rounding alone: see
+// nn for its kernels. On what is known of the speaker: see Normaliser for the rule.
 //
 // Arousal is well heard in a voice; valence without the words hardly is. Valence is therefore derived from the classes, experimental,
 // and no alert may stand on it.
 //
 // # Terms
 //
-// descriptor (low-level descriptor, of a frame), functional (of a segment, over its frames), active frame (within 28 dB of the loudest
+// descriptor (low-level descriptor, of a frame), functional (of a segment, over its frames; learned where training has chosen what it says), active frame (within 28 dB of the loudest
 // ones), voiced frame (active, with a pitch), loud frame (of the loudest fifth), arousal (calm to aroused), valence (negative to
 // positive), normal (mean and spread of a speaker's functionals).
 //

@@ -20,12 +20,12 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	functionals := make([]float64, sentiment.NumFunctionals)
-	r.Read(functionals, segment)
-	fmt.Printf("%s: %s %.1f semitones above 27.5 Hz\n", sentiment.FeatureSet, sentiment.FunctionalNames()[0], functionals[0])
+	values := make([]float64, sentiment.NumValues) // those behind the functionals a Scorer would learn from its model
+	r.Read(values[:sentiment.NumFunctionals], segment)
+	fmt.Printf("%s: %s %.1f semitones above 27.5 Hz\n", sentiment.FeatureSet, sentiment.FunctionalNames()[0], values[0])
 	var known sentiment.Normaliser
 	for range 3 {
-		known.Add(functionals, 2)
+		known.Add(values, 2)
 	}
 	fmt.Printf("%g s known of the speaker\n", known.Seconds())
 	// Output:

@@ -16,9 +16,9 @@ var ErrModel = errors.New("sentiment: weights do not fit")
 var ErrTooLittle = errors.New("sentiment: too little speech")
 
 const (
-	inputs     = 2*NumFunctionals + 1 // each functional against the population and against the speaker's normal; r
-	outputs    = NumClasses + 1       // logits of the classes and of arousal
-	maxMembers = 64                   // networks of an ensemble
+	inputs     = 2*NumValues + 1 // each value against the population and against the speaker's normal; r
+	outputs    = NumClasses + 1  // logits of the classes and of arousal
+	maxMembers = 64              // networks of an ensemble
 	maxHidden  = 4096
 	clipZ      = 4.0 // a standardised functional counts no further than this
 )
@@ -26,7 +26,8 @@ const (
 // Model turns functionals into scores: an ensemble of small networks that sees them against the population and against the speaker's
 // own normal. It holds weights only and is safe for concurrent use; a Scorer is the working memory of one user.
 type Model struct {
-	mean, scale []float64 // [NumFunctionals] of the population
+	trunk       *nn.Trunk
+	mean, scale []float64 // [NumValues] of the population
 	members     []member
 	// Temperatures that calibrate the logits of the classes and of arousal, without history and with a long one; between the two
 	// they follow r.
@@ -36,8 +37,7 @@ type Model struct {
 // member is one network: two hidden layers with rectifiers, five outputs.
 type member struct{ first, second, out layer }
 
-// layer is a fully connected layer, y = W·x + b. It sums in float64 and in one order, where nn.Dense sums as fast as the processor at
-// hand can: a score stands in a record, and a record must not depend on the processor.
+// layer is a fully connected layer, y = W·x + b. It sums in float64: its inputs are few, and rounding is then that of the trunk alone.
 type layer struct {
 	in, out int
 	w, b    []float32 // out×in, out
@@ -72,7 +72,7 @@ func (l *layer) forward(dst, x []float64, rectify bool) {
 	}
 }
 
-// LoadModel builds the model from its tensors: norm.mean, norm.scale, temperature [2, 2] (classes, arousal; without history, with a
+// LoadModel builds the model from its tensors: trunk.* (nn.LoadTrunk, 96 wide), norm.mean, norm.scale, temperature [2, 2] (classes, arousal; without history, with a
 // long one) and memberK.first, .second and .out for each network that the metadata counts; widths follow from the shapes. The
 // metadata must name FeatureSet, so that weights for other features are refused. Errors: ErrModel and those of nn.
 func LoadModel(t *nn.Tensors) (*Model, error) {
@@ -84,16 +84,23 @@ func LoadModel(t *nn.Tensors) (*Model, error) {
 	if err != nil || n < 1 || n > maxMembers {
 		return nil, fmt.Errorf("%w: members %q, want 1 to %d", ErrModel, text, maxMembers)
 	}
-	mean, errMean := t.Float32("norm.mean", NumFunctionals)
-	scale, errScale := t.Float32("norm.scale", NumFunctionals)
+	trunk, err := nn.LoadTrunk(t, "trunk.", trunkCepstra)
+	if err == nil && trunk.Out() != learnedRows {
+		err = fmt.Errorf("trunk of %d values, want %d", trunk.Out(), learnedRows)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+	}
+	mean, errMean := t.Float32("norm.mean", NumValues)
+	scale, errScale := t.Float32("norm.scale", NumValues)
 	temperature, errT := t.Float32("temperature", 2, 2)
 	if err := errors.Join(errMean, errScale, errT); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}
-	m := &Model{mean: widen(mean), scale: widen(scale), classT: [2]float64(widen(temperature[:2])), arousalT: [2]float64(widen(temperature[2:]))}
+	m := &Model{trunk: trunk, mean: widen(mean), scale: widen(scale), classT: [2]float64(widen(temperature[:2])), arousalT: [2]float64(widen(temperature[2:]))}
 	for i, v := range m.scale {
 		if !(v > 0) || !finite(v) || !finite(m.mean[i]) {
-			return nil, fmt.Errorf("%w: functional %d: mean %g and scale %g, want finite and above 0", ErrModel, i, m.mean[i], v)
+			return nil, fmt.Errorf("%w: value %d: mean %g and scale %g, want finite and above 0", ErrModel, i, m.mean[i], v)
 		}
 	}
 	for _, v := range temperature {
@@ -143,16 +150,18 @@ func widen(x []float32) []float64 {
 	return y
 }
 
-// Scorer scores segments by a model, one at a time. It allocates nothing after NewScorer. Not safe for concurrent use.
+// Scorer measures and scores segments by a model, one at a time. Its memory grows to the longest segment. Not safe for concurrent use.
 type Scorer struct {
 	m       *Model
+	work    functionals
+	ear     listener
 	x, a, b []float64
 	out     [outputs]float64
 }
 
 // NewScorer returns a scorer of m.
 func (m *Model) NewScorer() *Scorer {
-	s := &Scorer{m: m, x: make([]float64, inputs)}
+	s := &Scorer{m: m, ear: listener{trunk: m.trunk}, x: make([]float64, inputs)}
 	for _, e := range m.members {
 		s.a = make([]float64, max(len(s.a), e.first.out))
 		s.b = make([]float64, max(len(s.b), e.second.out))
@@ -160,13 +169,20 @@ func (m *Model) NewScorer() *Scorer {
 	return s
 }
 
-// Score returns what the segment with these functionals expressed; n is what is known of the speaker, which should not hold the
-// segment itself, and may be nil for nothing. Both are only read. It returns ErrTooLittle where no functional could be told.
-func (s *Scorer) Score(functionals []float64, n *Normaliser) (Score, error) {
+// Measure fills dst, NumValues values, with the functionals and the learned functionals of d; NaN where there is too little to tell.
+// What was heard is kept in d, so that a segment which grows is not heard again from its beginning.
+func (s *Scorer) Measure(dst []float64, d *Descriptors) {
+	s.work.compute(dst[:NumFunctionals], d)
+	s.ear.hear(dst[NumFunctionals:NumValues], d)
+}
+
+// Score returns what the segment with these values expressed, NaN for what is not known of it; n is what is known of the speaker, which should not hold the
+// segment itself, and may be nil for nothing. Both are only read. It returns ErrTooLittle where no value could be told.
+func (s *Scorer) Score(values []float64, n *Normaliser) (Score, error) {
 	if n == nil {
 		n = &Normaliser{}
 	}
-	r, known := s.fill(functionals, n)
+	r, known := s.fill(values, n)
 	if !known {
 		return Score{}, ErrTooLittle
 	}
@@ -184,12 +200,12 @@ func (s *Scorer) Score(functionals []float64, n *Normaliser) (Score, error) {
 }
 
 // fill makes the input of the networks and returns r, and whether anything is known of the segment.
-func (s *Scorer) fill(functionals []float64, n *Normaliser) (r float64, known bool) {
-	if len(functionals) != NumFunctionals {
-		panic("sentiment: score: wrong number of functionals")
+func (s *Scorer) fill(values []float64, n *Normaliser) (r float64, known bool) {
+	if len(values) != NumValues {
+		panic("sentiment: score: wrong number of values")
 	}
 	r, q := n.reliability()
-	for i, v := range functionals {
+	for i, v := range values {
 		z := 0.0
 		if finite(v) {
 			known = true
@@ -200,10 +216,13 @@ func (s *Scorer) fill(functionals []float64, n *Normaliser) (r float64, known bo
 		if i == fLevel { // the gain of the line is not the speaker's: only the difference tells, and only once there is one
 			raw, own = 0, r*(z-m)
 		}
+		if i >= NumFunctionals && !finite(v) { // never heard: training has shown such segments with nothing in either view
+			raw, own = 0, 0
+		}
 		s.x[i] = raw
-		s.x[NumFunctionals+i] = clamp(own/math.Sqrt(1-q+q*spread), clipZ)
+		s.x[NumValues+i] = clamp(own/math.Sqrt(1-q+q*spread), clipZ)
 	}
-	s.x[2*NumFunctionals] = r
+	s.x[2*NumValues] = r
 	return r, known
 }
 

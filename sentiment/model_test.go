@@ -48,9 +48,10 @@ func weights() map[string]values { return weightsOf(2, 8, 6) }
 func weightsOf(n, a, b int) map[string]values {
 	rng := rand.New(rand.NewPCG(9, 10))
 	w := map[string]values{
-		"norm.mean": filled(2, NumFunctionals), "norm.scale": filled(3, NumFunctionals),
+		"norm.mean": filled(2, NumValues), "norm.scale": filled(3, NumValues),
 		"temperature": {[]int{2, 2}, []float32{1, 1, 1, 1}},
 	}
+	addTrunk(rng, w, 4)
 	for k := range n {
 		p := fmt.Sprintf("member%d.", k)
 		for _, l := range []struct {
@@ -63,7 +64,28 @@ func weightsOf(n, a, b int) map[string]values {
 	return w
 }
 
-func metadata() map[string]string { return map[string]string{"front_end": FeatureSet, "members": "2"} }
+// addTrunk adds a trunk of one block of c channels to w.
+func addTrunk(rng *rand.Rand, w map[string]values, c int) {
+	dense := func(name string, in, out int) { w["trunk."+name+".weight"] = random(rng, in, out) }
+	norm := func(name string, c int) {
+		for field, x := range map[string]float32{"weight": 1, "bias": 0.1, "running_mean": 0, "running_var": 1} {
+			w["trunk."+name+"."+field] = filled(x, c)
+		}
+	}
+	dense("first", 5*trunkCepstra, c)
+	norm("first_norm", c)
+	dense("blocks.0.conv", 3*c, c)
+	norm("blocks.0.norm", c)
+	dense("blocks.0.se.down", c/4, c)
+	dense("blocks.0.se.up", c, c/4)
+	w["trunk.blocks.0.se.down.bias"], w["trunk.blocks.0.se.up.bias"] = random(rng, c/4), random(rng, c)
+	dense("join", c, learnedRows)
+	norm("join_norm", learnedRows)
+}
+
+func metadata() map[string]string {
+	return map[string]string{"front_end": FeatureSet, "members": "2", "dilations": "1"}
+}
 
 // tensors encodes weights as safetensors.
 func tensors(tb testing.TB, w map[string]values, meta map[string]string) *nn.Tensors {
@@ -109,9 +131,9 @@ func TestScoreIsTheMeanOfTheNetworks(t *testing.T) {
 			continue // unknown: the population's mean
 		}
 		in[i] = (v - 2) / 3
-		in[NumFunctionals+i] = in[i] // no history: both views agree
+		in[NumValues+i] = in[i] // no history: both views agree
 	}
-	in[fLevel], in[NumFunctionals+fLevel] = 0, 0
+	in[fLevel], in[NumValues+fLevel] = 0, 0
 	for k := range 2 {
 		y := in
 		for _, layer := range []string{"first", "second", "out"} {
@@ -193,7 +215,7 @@ func TestTemperatureCalibrates(t *testing.T) {
 }
 
 func TestTooLittleIsAnError(t *testing.T) {
-	x := make([]float64, NumFunctionals)
+	x := make([]float64, NumValues)
 	for i := range x {
 		x[i] = math.NaN()
 	}
@@ -222,7 +244,7 @@ func TestLoadModelRefusesWhatDoesNotFit(t *testing.T) {
 		"too_many_members":   {func(_ map[string]values, m map[string]string) { m["members"] = "100000" }, "want 1 to 64"},
 		"member_missing":     {func(w map[string]values, _ map[string]string) { delete(w, "member1.second.weight") }, "member1.second.weight"},
 		"layers_do_not_fit":  {func(w map[string]values, _ map[string]string) { w["member0.out.weight"] = filled(1, outputs, 3) }, "member0.out"},
-		"scale_of_0":         {func(w map[string]values, _ map[string]string) { w["norm.scale"] = filled(0, NumFunctionals) }, "above 0"},
+		"scale_of_0":         {func(w map[string]values, _ map[string]string) { w["norm.scale"] = filled(0, NumValues) }, "above 0"},
 		"mean_of_other_size": {func(w map[string]values, _ map[string]string) { w["norm.mean"] = filled(0, 3) }, "norm.mean"},
 		"temperature_of_0":   {func(w map[string]values, _ map[string]string) { w["temperature"] = filled(0, 2, 2) }, "temperature 0"},
 	} {

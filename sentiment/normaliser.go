@@ -12,10 +12,10 @@ import "math"
 // speaker's normal, and r beside them. It therefore never has to believe that the speaker's mean is neutral: of one who is angry
 // from the first word to the last the second view says little, the first still says all, and training has shown it such speakers.
 type Normaliser struct {
-	sum     [NumFunctionals]float64 // Σ s·x
-	squares [NumFunctionals]float64 // Σ s·x²
-	weight  [NumFunctionals]float64 // Σ s over the segments where x is known
-	seconds float64                 // Σ s
+	sum     [NumValues]float64 // Σ s·x
+	squares [NumValues]float64 // Σ s·x²
+	weight  [NumValues]float64 // Σ s over the segments where x is known
+	seconds float64            // Σ s
 }
 
 const (
@@ -25,24 +25,24 @@ const (
 	SpreadSeconds = 20.0
 )
 
-// Add takes the functionals of a segment of the speaker, NumFunctionals values, and its length in seconds.
-func (n *Normaliser) Add(functionals []float64, seconds float64) { n.add(functionals, seconds) }
+// Add takes the values of a segment of the speaker, NumValues of them, and its length in seconds.
+func (n *Normaliser) Add(values []float64, seconds float64) { n.add(values, seconds) }
 
 // Without returns n less a segment that was added before: what the rest of the call says of the speaker.
-func (n Normaliser) Without(functionals []float64, seconds float64) Normaliser {
-	n.add(functionals, -seconds)
+func (n Normaliser) Without(values []float64, seconds float64) Normaliser {
+	n.add(values, -seconds)
 	if n.seconds < 1e-6 { // nothing but rounding is left
 		return Normaliser{}
 	}
 	return n
 }
 
-func (n *Normaliser) add(functionals []float64, seconds float64) {
-	if len(functionals) != NumFunctionals {
-		panic("sentiment: normaliser: wrong number of functionals")
+func (n *Normaliser) add(values []float64, seconds float64) {
+	if len(values) != NumValues {
+		panic("sentiment: normaliser: wrong number of values")
 	}
 	known := false
-	for i, v := range functionals {
+	for i, v := range values {
 		if !finite(v) {
 			continue
 		}

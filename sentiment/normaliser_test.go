@@ -8,7 +8,7 @@ import (
 
 // drawn returns functionals about mean with deviation 1.
 func drawn(rng *rand.Rand, mean float64) []float64 {
-	x := make([]float64, NumFunctionals)
+	x := make([]float64, NumValues)
 	for i := range x {
 		x[i] = mean + rng.NormFloat64()
 	}
@@ -59,7 +59,7 @@ func TestWithoutIsAsIfNeverAdded(t *testing.T) {
 	}
 	all.Add(own, 3.5)
 	got := all.Without(own, 3.5)
-	for i := range NumFunctionals {
+	for i := range NumValues {
 		m, v := got.normal(i, 0, 1)
 		wm, wv := rest.normal(i, 0, 1)
 		if math.Abs(m-wm) > 1e-9 || math.Abs(v-wv) > 1e-9 {
@@ -78,7 +78,7 @@ func TestWithoutIsAsIfNeverAdded(t *testing.T) {
 
 func TestUnknownFunctionalsAddNothing(t *testing.T) {
 	var n Normaliser
-	x := make([]float64, NumFunctionals)
+	x := make([]float64, NumValues)
 	for i := range x {
 		x[i] = math.NaN()
 	}

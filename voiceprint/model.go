@@ -178,7 +178,7 @@ func (e *Extractor) raw(dst, x []float32) error {
 	w.rows = w.rows[:0]
 	w.stream.Write(x, w.keep)
 	w.stream.Flush(w.keep)
-	dims := e.m.net.in
+	dims := e.m.net.trunk.In()
 	t := len(w.rows) / dims
 	removeMean(w.rows, dims)
 	e.m.net.forward(&w.scratch, dst, w.rows, t)

@@ -24,7 +24,7 @@ import (
 )
 
 // emotionModel is the shipped network behind emotions.
-const emotionModel = "emotion-mlp-v1"
+const emotionModel = "emotion-tdnn-v1"
 
 // emotionFlags are the flags of timbre eval emotion.
 type emotionFlags struct {
@@ -117,6 +117,7 @@ type emotions struct {
 type clipReader struct {
 	detector *vad.Detector
 	reader   *sentiment.Reader
+	scorer   *sentiment.Scorer // measures only
 }
 
 func loadEmotions(name string) (*emotions, error) {
@@ -150,10 +151,11 @@ func (e *emotions) worker() (*clipReader, error) {
 	var errDetector, errReader error
 	w.detector, errDetector = vad.NewDetector(vad.DefaultOptions(), e.net)
 	w.reader, errReader = sentiment.NewReader()
+	w.scorer = e.model.NewScorer()
 	return w, errors.Join(errDetector, errReader)
 }
 
-// read fills functionals and length of c from the recording at path.
+// read fills values and length of c from the recording at path.
 func (e *emotions) read(ctx context.Context, c *readClip, path string, f *emotionFlags, bar *progress) error {
 	x, err := readMono(ctx, path, f.line, bar)
 	if err != nil {
@@ -166,8 +168,11 @@ func (e *emotions) read(ctx context.Context, c *readClip, path string, f *emotio
 	defer e.workers.Put(w)
 	c.audio = time.Duration(len(x)) * time.Second / sentiment.Rate
 	v := eval.Speech(w.detector, x, int64(f.testSeconds*sentiment.Rate))
-	c.Functionals = make([]float64, sentiment.NumFunctionals)
-	w.reader.Read(c.Functionals, x[v.Start:v.End])
+	w.reader.Reset()
+	w.reader.Write(x[v.Start:v.End])
+	w.reader.Flush()
+	c.Values = make([]float64, sentiment.NumValues)
+	w.scorer.Measure(c.Values, w.reader.Frames())
 	c.Seconds = float64(v.Len()) / sentiment.Rate
 	return nil
 }
@@ -319,7 +324,7 @@ func (e *emotions) score(clips []readClip, f *emotionFlags, info *emotionJSON) (
 		if f.history == "speaker" {
 			known = eval.History(heard, i, f.order, f.seconds, f.seed)
 		}
-		s, err := scorer.Score(c.Functionals, &known)
+		s, err := scorer.Score(c.Values, &known)
 		if err != nil {
 			fail(err)
 			continue

@@ -124,7 +124,7 @@ func TestServeKeys(t *testing.T) {
 	dir := t.TempDir()
 	flags := []string{"--data-dir", dir}
 	beyond := append([]string{"--addr", "0.0.0.0:0", "--accept-model-license"}, flags...)
-	wantExit(t, exitFailed, append([]string{"serve", "--addr", "0.0.0.0:0"}, flags...), "emotion-mlp-v1", "--accept-model-license")
+	wantExit(t, exitFailed, append([]string{"serve", "--addr", "0.0.0.0:0"}, flags...), "emotion-tdnn-v1", "--accept-model-license")
 	wantExit(t, exitFailed, append([]string{"serve"}, beyond...), "no API key in force", "timbre serve keys add")
 	key := strings.TrimSpace(wantExit(t, exitDone, append([]string{"serve", "keys", "add", "--name", "first", "--scope", "read,ingest"}, flags...)))
 	url, stop := serving(t, beyond...)

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/timbre-voice/timbre/engine"
@@ -13,9 +14,10 @@ import (
 
 // Expressed emotion, segment by segment.
 //
-//   - The features of a segment are measured as its prosody is, on every side, since who is who may become known late; under a permit
-//     that allows emotion on no side they are not. The model that reads emotion from them is asked only where the permit allows
-//     it for this channel and this moment: what it forbids, the model never sees.
+//   - The functionals of a segment are measured as its prosody is, on every side, since who is who may become known late; under a
+//     permit that allows emotion on no side they are not. The model hears a segment, and reads emotion from it, only where the permit
+//     allows it for this channel and this moment: what it forbids, the model never sees. A segment that is allowed only after
+//     its end, since the customer became known late, is scored by its functionals alone.
 //   - While a segment is spoken it has a provisional score every provisionalMs, from the speech so far; at its end a score that
 //     knows the speaker's segments before it; and when the call ends the score of the record, which knows the speaker's other
 //     segments of the whole call (sentiment.Normaliser).
@@ -33,16 +35,17 @@ const (
 	decisionLag = Rate / 2
 )
 
-// emotionScorer reads what a segment expressed from its functionals; *sentiment.Scorer is one.
+// emotionScorer hears a segment and reads what it expressed; *sentiment.Scorer is one.
 type emotionScorer interface {
-	Score(functionals []float64, known *sentiment.Normaliser) (sentiment.Score, error)
+	Measure(dst []float64, d *sentiment.Descriptors)
+	Score(values []float64, known *sentiment.Normaliser) (sentiment.Score, error)
 }
 
 // emotionLane follows the speech of one channel for the emotion model. Touched by the session's owner goroutine alone.
 type emotionLane struct {
 	reader  *sentiment.Reader
 	scorer  emotionScorer
-	work    []float64 // [NumFunctionals]
+	work    []float64 // [NumValues]
 	from    int64     // where the segment in the reader begins
 	fed     int64     // up to where the reader holds it; -1: no segment
 	told    int64     // where the next provisional score is due
@@ -50,13 +53,14 @@ type emotionLane struct {
 	before  sentiment.Normaliser
 	tail    sentiment.Descriptors // last frames of speech, for a short segment after it
 	tailEnd int64                 // where they end
+	tailFor bool                  // whether the model may hear them
 	waits   []int                 // which of heard wait for more speech
 }
 
 // heard is what is kept of a segment for its final score.
 type heard struct {
-	functionals []float32 // nil where the segment is too short and nothing was near
-	seconds     float64   // of the segment itself
+	values  []float32 // as sentiment.Scorer.Measure gives them; nil where the segment is too short and nothing was near
+	seconds float64   // of the segment itself
 
 	// The score of the last snapshot, and the seconds of speech that it knew of.
 	shown      *interaction.Emotion
@@ -76,7 +80,7 @@ func (e *Engine) newEmotionLane(p policy.Permit) (*emotionLane, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &emotionLane{reader: r, scorer: e.newEmotion(), work: make([]float64, sentiment.NumFunctionals), fed: -1}, nil
+	return &emotionLane{reader: r, scorer: e.newEmotion(), work: make([]float64, sentiment.NumValues), fed: -1}, nil
 }
 
 // emotionPermit asks the permit about speech on c that begins at atMs.
@@ -116,7 +120,7 @@ func (c *channel) tellProvisional() {
 	if c.emotionPermit(ms(c.open)) != "" {
 		return
 	}
-	l.reader.Measure(l.work, l.window(c.open))
+	l.scorer.Measure(l.work, l.window(c.open, true))
 	s, err := l.scorer.Score(l.work, &l.before)
 	if err != nil {
 		return
@@ -150,10 +154,10 @@ func (c *channel) readEmotion(v timeline.Interval, snr *float64) *interaction.Em
 	if l == nil {
 		return nil
 	}
-	h := heard{seconds: float64(v.Len()) / Rate}
-	l.measure(&h, v)
+	h, allowed := heard{seconds: float64(v.Len()) / Rate}, c.emotionPermit(ms(v.Start)) == ""
+	l.measure(&h, v, allowed)
 	l.heard = append(l.heard, h)
-	if !h.readable(snr) || c.emotionPermit(ms(v.Start)) != "" {
+	if !h.readable(snr) || !allowed {
 		return nil
 	}
 	return l.score(&h)
@@ -161,12 +165,12 @@ func (c *channel) readEmotion(v timeline.Interval, snr *float64) *interaction.Em
 
 // readable reports whether a segment that far above the noise is long and clear enough to be scored.
 func (h *heard) readable(snr *float64) bool {
-	return h.functionals != nil && (snr == nil || *snr >= leastEmotionSNR)
+	return h.values != nil && (snr == nil || *snr >= leastEmotionSNR)
 }
 
 // score reads a segment from what was heard before it, and adds it to that; nil where it cannot be told.
 func (l *emotionLane) score(h *heard) *interaction.Emotion {
-	l.load(h.functionals)
+	l.load(h.values)
 	s, err := l.scorer.Score(l.work, &l.before)
 	l.before.Add(l.work, h.seconds)
 	if err != nil {
@@ -175,14 +179,17 @@ func (l *emotionLane) score(h *heard) *interaction.Emotion {
 	return emotionOf(s)
 }
 
-// near reports whether speech that begins at start follows what the tail holds closely enough to be read with it.
-func (l *emotionLane) near(start int64) bool { return ms(start-l.tailEnd) <= joinGapMs }
+// near reports whether speech that begins at start follows what the tail holds closely enough to be read with it, and the model may
+// hear both or neither.
+func (l *emotionLane) near(start int64, allowed bool) bool {
+	return ms(start-l.tailEnd) <= joinGapMs && l.tailFor == allowed
+}
 
 // window returns the frames of the reader's segment, which begins at start, joined with the tail where they are few and it is near.
-func (l *emotionLane) window(start int64) *sentiment.Descriptors {
+func (l *emotionLane) window(start int64, allowed bool) *sentiment.Descriptors {
 	own := l.reader.Frames()
 	missing := windowFrames - own.Frames()
-	if missing <= 0 || !l.near(start) {
+	if missing <= 0 || !l.near(start, allowed) {
 		return own
 	}
 	joined := l.tail.Last(missing)
@@ -190,21 +197,29 @@ func (l *emotionLane) window(start int64) *sentiment.Descriptors {
 	return &joined
 }
 
-// measure fills the functionals of h, whose frames the reader holds, and of those that waited for it.
-func (l *emotionLane) measure(h *heard, v timeline.Interval) {
-	if !l.near(v.Start) {
+// measure fills the values of h, whose frames the reader holds, and of those that waited for it. What is not allowed the model does not
+// hear.
+func (l *emotionLane) measure(h *heard, v timeline.Interval, allowed bool) {
+	if !l.near(v.Start, allowed) {
 		l.waits = nil
 	}
-	window := l.window(v.Start)
-	l.tail, l.tailEnd = window.Last(windowFrames), v.End
+	window := l.window(v.Start, allowed)
+	l.tail, l.tailEnd, l.tailFor = window.Last(windowFrames), v.End, allowed
 	if window.Frames() < leastFrames {
 		l.waits = append(l.waits, len(l.heard))
 		return
 	}
-	l.reader.Measure(l.work, window)
-	h.functionals = l.stored()
+	if allowed {
+		l.scorer.Measure(l.work, window)
+	} else {
+		l.reader.Measure(l.work[:sentiment.NumFunctionals], window)
+		for i := range sentiment.NumLearned {
+			l.work[sentiment.NumFunctionals+i] = math.NaN()
+		}
+	}
+	h.values = l.stored()
 	for _, i := range l.waits {
-		l.heard[i].functionals = h.functionals
+		l.heard[i].values = h.values
 	}
 	l.waits = nil
 }
@@ -248,11 +263,11 @@ func (c *channel) finalEmotion(segments []interaction.Segment, snapshot bool) []
 			why(s, code, "")
 		case s.SNRdB != nil && *s.SNRdB < leastEmotionSNR:
 			why(s, interaction.CodeTooNoisy, fmt.Sprintf("%.1f dB above the noise, want %g", *s.SNRdB, leastEmotionSNR))
-		case l.heard[i].functionals == nil:
+		case l.heard[i].values == nil:
 			why(s, interaction.CodeTooShort, fmt.Sprintf("%d ms and not enough speech within %d ms to join, want %d", s.EndMs-s.StartMs, joinGapMs, leastFrames*sentiment.HopMs))
 		default:
 			scored[i] = true
-			l.load(l.heard[i].functionals)
+			l.load(l.heard[i].values)
 			all.Add(l.work, l.heard[i].seconds)
 		}
 	}
@@ -266,7 +281,7 @@ func (c *channel) finalEmotion(segments []interaction.Segment, snapshot bool) []
 			segments[i].Emotion = h.shown
 			continue
 		}
-		l.load(h.functionals)
+		l.load(h.values)
 		others := all.Without(l.work, h.seconds)
 		score, err := l.scorer.Score(l.work, &others)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 // The shipped models of a session.
 const (
 	speechModel  = "vad-gru-v1"     // tells speech from other sounds
-	emotionModel = "emotion-mlp-v1" // reads what a segment expresses
+	emotionModel = "emotion-tdnn-v1" // reads what a segment expresses
 )
 
 // Engine holds the loaded models, shared by all sessions. Safe for concurrent use.

@@ -11,10 +11,10 @@ import (
 
 // Clip is what the normaliser may hear of a clip, and what says whose it is.
 type Clip struct {
-	Label       int // used by the mixes other than MixAny alone, to choose which clips are heard
-	Speaker     string
-	Functionals []float64
-	Seconds     float64
+	Label   int // used by the mixes other than MixAny alone, to choose which clips are heard
+	Speaker string
+	Values  []float64 // sentiment.Scorer.Measure
+	Seconds float64
 }
 
 // Mix says which of a speaker's other clips make the history of one. All but MixAny look at labels, which no session has: they show
@@ -71,7 +71,7 @@ func History(clips []Clip, i int, mix Mix, seconds float64, seed uint64) sentime
 		if left <= 0 {
 			break
 		}
-		n.Add(clips[k].Functionals, min(clips[k].Seconds, left))
+		n.Add(clips[k].Values, min(clips[k].Seconds, left))
 	}
 	return n
 }

@@ -12,9 +12,9 @@ func corpus() []Clip {
 	var clips []Clip
 	for s, name := range []string{"a", "b"} {
 		for k := range 40 {
-			x := make([]float64, sentiment.NumFunctionals)
+			x := make([]float64, sentiment.NumValues)
 			x[0], x[1] = float64(k%4), float64(s)
-			clips = append(clips, Clip{Label: k % 4, Speaker: name, Functionals: x, Seconds: 3})
+			clips = append(clips, Clip{Label: k % 4, Speaker: name, Values: x, Seconds: 3})
 		}
 	}
 	return clips
@@ -24,13 +24,13 @@ func TestHistoryHearsTheSpeakersOtherClips(t *testing.T) {
 	clips := corpus()
 	var only sentiment.Normaliser
 	for range 20 {
-		only.Add(clips[40].Functionals, 3)
+		only.Add(clips[40].Values, 3)
 	}
 	for i, c := range clips {
 		if c.Label != 0 {
 			continue
 		}
-		clips[i].Functionals[1] = 7 // were the clip among its own history, the mean of functional 1 would not be the speaker's
+		clips[i].Values[1] = 7 // were the clip among its own history, the mean of functional 1 would not be the speaker's
 		for _, mix := range Mixes() {
 			n := History(clips, i, mix, 60, 1)
 			most := 60.0
@@ -45,7 +45,7 @@ func TestHistoryHearsTheSpeakersOtherClips(t *testing.T) {
 				t.Fatalf("%s: %g s, want %g", mix, n.Seconds(), most)
 			}
 		}
-		clips[i].Functionals[1] = float64(i / 40)
+		clips[i].Values[1] = float64(i / 40)
 	}
 }
 
@@ -76,7 +76,7 @@ func TestMixesAreWhatTheySay(t *testing.T) {
 		t.Helper()
 		var want sentiment.Normaliser
 		for _, c := range classes {
-			x := make([]float64, sentiment.NumFunctionals)
+			x := make([]float64, sentiment.NumValues)
 			x[0], x[1] = c, 0
 			want.Add(x, 3)
 		}
@@ -90,7 +90,7 @@ func TestMixesAreWhatTheySay(t *testing.T) {
 	found := false
 	for c := range 3 {
 		var want sentiment.Normaliser
-		x := make([]float64, sentiment.NumFunctionals)
+		x := make([]float64, sentiment.NumValues)
 		x[0] = float64(c)
 		for range 3 {
 			want.Add(x, 3)

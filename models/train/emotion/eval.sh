@@ -2,13 +2,13 @@
 # Scores the shipped emotion model on the speakers and the corpus that its training did not see, at telephone band.
 #   models/train/emotion/eval.sh DATA [MODEL]
 # DATA   folder with emotion.csv, and the recordings or the unpack.sh that lays them out
-# MODEL  name of a shipped model (default emotion-mlp-v1)
+# MODEL  name of a shipped model (default emotion-tdnn-v1)
 # STATE  where the recordings are laid out when DATA only packs them (default ~/.cache/timbre/data)
 # LINE   what the recordings go through (default phone)
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 data=${1:?usage: eval.sh DATA [MODEL]}
-model=${2:-emotion-mlp-v1}
+model=${2:-emotion-tdnn-v1}
 audio=$data
 if [ ! -d "$data/emotion" ]; then
   audio=${STATE:-$HOME/.cache/timbre/data}

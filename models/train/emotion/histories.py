@@ -7,37 +7,40 @@ The rows are those of the bare telephone band; each history is drawn five times.
 see, what the shipped weights call each acted emotion by intensity: strong sadness is crying, strong anger shouting.
 """
 import argparse
-import json
 import os
-import struct
 
 import numpy as np
 import torch
 
+import artefact
 import measure
 import mlp
 import pool as P
+import trunk
 
 
-def load(folder):
-    """The ensemble of weights.safetensors, as mlp.predict wants it, and its temperatures."""
-    with open(os.path.join(folder, "weights.safetensors"), "rb") as f:
-        data = f.read()
-    (n,) = struct.unpack("<Q", data[:8])
-    header, t = json.loads(data[8 : 8 + n]), {}
-    members = int(header.pop("__metadata__")["members"])
-    for name, v in header.items():
-        a, b = v["data_offsets"]
-        t[name] = np.frombuffer(data[8 + n + a : 8 + n + b], "<f4").reshape(v["shape"])
-    scaler = P.Scaler.__new__(P.Scaler)
-    scaler.mean, scaler.scale = t["norm.mean"], t["norm.scale"]
-    nets = []
-    for k in range(members):
-        net = mlp.Net(t[f"member{k}.first.weight"].shape[1], len(t[f"member{k}.first.bias"]), len(t[f"member{k}.second.bias"]))
-        net.load_state_dict({f"{layer}.{w}": torch.from_numpy(t[f"member{k}.{layer}.{w}"].copy()) for layer in ("first", "second", "out") for w in ("weight", "bias")})
+class Shipped:
+    """The model of a folder, over the bare telephone band of a state."""
+
+    def __init__(self, state, folder):
+        t, metadata = artefact.read(os.path.join(folder, "weights.safetensors"))
+        tensors = lambda prefix: {k[len(prefix) :]: torch.from_numpy(v) for k, v in t.items() if k.startswith(prefix)}  # noqa: E731
+        net = trunk.Trunk()
+        net.load_state_dict(tensors("trunk."), strict=False)  # the file has no counters of batches
         net.eval()
-        nets.append((scaler, net))
-    return nets, t["temperature"]
+        pool = P.Pool(state, ["phone"])
+        self.pool = pool.phone(trunk.hear_all(net, trunk.Cepstra(state, ["phone"]), range(len(pool.rows)), len(pool.rows)))
+        self.scaler = P.Scaler.__new__(P.Scaler)
+        self.scaler.mean, self.scaler.scale = t["norm.mean"], t["norm.scale"]
+        self.nets = []
+        for k in range(int(metadata["members"])):
+            parts = tensors(f"member{k}.")
+            member = mlp.Net(parts["first.weight"].shape[1], len(parts["first.bias"]), len(parts["second.bias"]))
+            member.load_state_dict(parts)
+            self.nets.append(member.eval())
+
+    def predict(self, index, history, seed=0):
+        return mlp.predict(self.scaler, self.nets, self.pool, index, 0, history, seed)
 
 
 def mixes(pool, index):
@@ -47,9 +50,10 @@ def mixes(pool, index):
     return {"balanced": even, "skewed (3 of 4 of the own class)": 0.75 * own + 0.25 * even / 4, "own class only": own, "one other class only": other}
 
 
-def strong(pool, nets):
+def strong(model):
+    pool = model.pool
     index = np.flatnonzero((pool.set == "ravdess") & (pool.split == "test_in"))
-    out = mlp.predict(nets, pool, index, 0, (P.FULL_S, np.ones((len(index), 5))))
+    out = model.predict(index, (P.FULL_S, np.ones((len(index), 5))))
     given = out[:, :4].argmax(1)
     word = np.array(["%s, %s" % (pool.rows[i]["label"], pool.rows[i]["intensity"]) for i in index])
     print("\n| acted | clips | angry | happy | neutral | sad | aroused |\n|---|---|---|---|---|---|---|")
@@ -66,24 +70,24 @@ def main():
     ap.add_argument("--set", default="emodb")
     a = ap.parse_args()
     torch.set_num_threads(1)
-    pool = P.Pool(a.state, ["phone"])
-    nets, _ = load(a.model)
+    model = Shipped(a.state, a.model)
+    pool = model.pool
     index = np.flatnonzero((pool.set == a.set) & (pool.label >= 0))
     y, high = pool.label[index], pool.arousal[index] == 1
     print("| history | 0 s | 10 s | 30 s | 60 s | angry recall at 60 s |\n|---|---|---|---|---|---|")
-    none = mlp.predict(nets, pool, index, 0, None)
+    none = model.predict(index, None)
     for name, probs in mixes(pool, index).items():
         row, recall = [measure.uar(y, none[:, :4].argmax(1))], []
         for seconds in (10, 30, 60):
             got = []
             for seed in range(5):
-                p = mlp.predict(nets, pool, index, 0, (float(seconds), probs), seed)[:, :4].argmax(1)
+                p = model.predict(index, (float(seconds), probs), seed)[:, :4].argmax(1)
                 got.append(measure.uar(y, p))
                 if seconds == 60:
                     recall.append(np.mean(p[y == 0] == 0))
             row.append(np.mean(got))
         print(f"| {name} | " + " | ".join(f"{v:.3f}" for v in row) + f" | {np.mean(recall):.3f} |")
-    strong(pool, nets)
+    strong(model)
     print(f"\nangry recall without history {np.mean(none[y == 0, :4].argmax(1) == 0):.3f}; arousal AUC {measure.auc(high, none[:, 4]):.3f}")
 
 

@@ -61,16 +61,23 @@ def clip_weights(pool, index):
     return w / w.mean()
 
 
-def train(pool, index, seed, epochs=30, hidden=96, second=48, drop=0.5, decay=1e-3, lr=1.5e-3, batch=256, smooth=0.05, versions=None, log=None,
-          arousal_weight=0.5, mix=0.0):
-    """Train one network on the clips index; returns (scaler, net). Every epoch sees each clip in one version with a new history."""
+def loss(out, y, a, w, smooth=0.05, arousal_weight=0.5):
+    """Mean over the clips of cross-entropy of their class y and arousal a, each -1 where unknown, weighed by w."""
+    f = torch.nn.functional
+    w, y, a = torch.from_numpy(w.astype(np.float32)), torch.from_numpy(y), torch.from_numpy(a.astype(np.float32))
+    ce = f.cross_entropy(out[:, :4], y.clamp(min=0), reduction="none", label_smoothing=smooth)
+    be = f.binary_cross_entropy_with_logits(out[:, 4], a.clamp(min=0) * 0.9 + 0.05, reduction="none")
+    return (w * (ce * (y >= 0) + arousal_weight * be * (a >= 0))).mean()
+
+
+def train(pool, scaler, index, seed, epochs, drop=0.5, decay=1e-3, lr=1.5e-3, batch=256):
+    """Train one network on the clips index. Every epoch sees each clip in one version with a new history."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    vs = range(len(pool.versions)) if versions is None else versions
-    groups = pool.set[index]
-    scaler = P.Scaler(np.concatenate([pool.x[v][index] for v in vs]), np.tile(groups, len(vs)))
-    z = {v: scaler(pool.x[v]) for v in vs}
-    net = Net(2 * pool.x.shape[2] + 1, hidden, second)
+    vs = range(len(pool.versions))
+    z = [scaler(x) for x in pool.x]
+    f = pool.x.shape[2]
+    net = Net(2 * f + 1)
     opt = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=decay)
     w = clip_weights(pool, index)
     steps = epochs * (len(index) // batch + 1)
@@ -80,7 +87,7 @@ def train(pool, index, seed, epochs=30, hidden=96, second=48, drop=0.5, decay=1e
         v = rng.choice(list(vs), len(index))
         seconds = np.where(rng.random(len(index)) < 0.35, 0, rng.uniform(2, P.FULL_S, len(index)))
         members, weight, kept = P.draw_history(rng, pool, index, history_probs(rng, pool, index), seconds)
-        x = np.empty((len(index), 2 * z[vs[0]].shape[1] + 1), np.float32)
+        x = np.empty((len(index), 2 * f + 1), np.float32)
         for k in vs:
             here = np.flatnonzero(v == k)
             zz = z[k][index[here]].copy()
@@ -90,38 +97,45 @@ def train(pool, index, seed, epochs=30, hidden=96, second=48, drop=0.5, decay=1e
             x[here] = inputs(zz, mm, vv, kept[here])
         y, a = pool.label[index], pool.arousal[index]
         order = rng.permutation(len(index))
-        total = 0.0
         for at in range(0, len(order), batch):
             b = order[at : at + batch]
-            out = net(torch.from_numpy(x[b]), drop)
-            wb = torch.from_numpy(w[b].astype(np.float32))
-            yb, ab = torch.from_numpy(y[b]), torch.from_numpy(a[b].astype(np.float32))
-            ce = torch.nn.functional.cross_entropy(out[:, :4], yb.clamp(min=0), reduction="none", label_smoothing=smooth)
-            be = torch.nn.functional.binary_cross_entropy_with_logits(out[:, 4], (ab.clamp(min=0) * 0.9 + 0.05), reduction="none")
-            loss = (wb * (ce * (yb >= 0) + arousal_weight * be * (ab >= 0))).mean()
+            lost = loss(net(torch.from_numpy(x[b]), drop), y[b], a[b], w[b])
             opt.zero_grad()
-            loss.backward()
+            lost.backward()
             opt.step()
             plan.step()
-            total += float(loss) * len(b)
     net.eval()
-    return scaler, net
+    return net
 
 
-def predict(nets, pool, index, version, history, seed=0):
+def widen(net, width):
+    """net over functionals alone, as one that sees learned functionals, too, and pays no heed to them; width: of all values."""
+    wide = Net(2 * width + 1, net.first.out_features, net.second.out_features)
+    w = torch.zeros_like(wide.first.weight)
+    old, n = net.first.weight.data, P.HAND
+    w[:, :n], w[:, width : width + n], w[:, 2 * width] = old[:, :n], old[:, n : 2 * n], old[:, 2 * n]
+    wide.load_state_dict({**net.state_dict(), "first.weight": w})
+    wide.eval()
+    return wide
+
+
+def predict(scaler, nets, pool, index, version, history, seed=0):
     """Mean logits [len(index), 5] of the ensemble; history: None, or (seconds, probs [len, 5])."""
     out = 0
     rng = np.random.default_rng(seed)
     n = len(index)
     if history is not None:
         members, weight, kept = P.draw_history(rng, pool, index, history[1], np.full(n, history[0]))
-    for scaler, net in nets:
-        z = scaler(pool.x[version])
-        if history is None:
-            none = np.zeros((n, z.shape[1]), np.float32)
-            x = inputs(z[index].copy(), none, none + 1, np.zeros(n))
-        else:
-            x = inputs(z[index].copy(), *P.normal(scaler, pool, version, members, weight), kept)
-        with torch.no_grad():
+    z = scaler(pool.x[version])[index]
+    if history is None:
+        none = np.zeros_like(z)
+        x = inputs(z, none, none + 1, np.zeros(n))
+    else:
+        x = inputs(z, *P.normal(scaler, pool, version, members, weight), kept)
+    deaf = np.isnan(pool.x[version][index][:, -1])  # too short to be heard
+    f = z.shape[1]
+    x[deaf, P.HAND : f] = x[deaf, f + P.HAND : 2 * f] = 0
+    with torch.no_grad():
+        for net in nets:
             out = out + net(torch.from_numpy(x)).numpy()
     return out / len(nets)

@@ -1,4 +1,5 @@
 """The clips with their functionals, as arrays; and histories, drawn as a call would give them."""
+import copy
 import os
 
 import numpy as np
@@ -7,6 +8,7 @@ from scipy.sparse import csr_matrix
 from prepare import clips
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
+HAND = 268  # functionals; what stands behind them is learned
 FULL_S = 60.0  # a history says no more than this
 HIGH = {"angry", "happy", "fear", "surprise", "high"}
 LOW = {"sad", "neutral", "calm", "low"}
@@ -34,17 +36,10 @@ class Pool:
         n = len(rows)
         self.x = np.stack([np.fromfile(os.path.join(state, v + ".f32"), dtype="<f4").reshape(n, -1) for v in versions])
         self.seconds = np.array([r["length"] for r in rows]) / 8000.0
-        path = os.path.join(state, "phone.frames.index")
+        path = os.path.join(state, "phone.cepstra.index")
         if os.path.exists(path):
             self.seconds = np.loadtxt(path) / 100.0
-        # sums that histories are made of: values and squares in one standardisation, 0 where unknown, and which are known
-        self.mean, self.scale = np.nanmean(self.x, (0, 1)), np.nanstd(self.x, (0, 1)) + 1e-9
-        self.gaps = np.flatnonzero(np.isnan(self.x).any((0, 1)))
-        self.known = [(~np.isnan(x[:, self.gaps])).astype(np.float32) for x in self.x]
-        self.sums = []
-        for x in self.x:
-            z = np.nan_to_num((x - self.mean) / self.scale, nan=0.0).astype(np.float32)
-            self.sums.append(np.concatenate([z, z * z], 1))
+        self._sum()
         names = sorted(set(self.speaker))
         self.speakers = names
         self.who = np.array([names.index(s) for s in self.speaker])
@@ -54,6 +49,23 @@ class Pool:
         for s, row in enumerate(found):
             for c, l in enumerate(row):
                 self.lists[s, c, : len(l)] = l
+
+    def phone(self, learned):
+        """The first version of this pool, the bare telephone band, with learned functionals [N, L] behind the others."""
+        more = copy.copy(self)
+        more.x, more.versions = np.concatenate([self.x[:1], learned[None]], 2), self.versions[:1]
+        more._sum()
+        return more
+
+    def _sum(self):
+        """Sums that histories are made of: values and squares in one standardisation, 0 where unknown, and which are known."""
+        self.mean, self.scale = np.nanmean(self.x, (0, 1)), np.nanstd(self.x, (0, 1)) + 1e-9
+        self.gaps = np.flatnonzero(np.isnan(self.x).any((0, 1)))
+        self.known = [(~np.isnan(x[:, self.gaps])).astype(np.float32) for x in self.x]
+        self.sums = []
+        for x in self.x:
+            z = np.nan_to_num((x - self.mean) / self.scale, nan=0.0).astype(np.float32)
+            self.sums.append(np.concatenate([z, z * z], 1))
 
 
 def draw_history(rng, pool, index, probs, seconds, slots=36):
@@ -93,6 +105,12 @@ class Scaler:
             seconds.append(np.nanmean(part**2, 0))
         self.mean = np.mean(means, 0)
         self.scale = np.sqrt(np.maximum(np.mean(seconds, 0) - self.mean**2, 1e-8))
+
+    def with_learned(self, mean, scale):
+        """This scaler for values with learned functionals behind the others."""
+        more = copy.copy(self)
+        more.mean, more.scale = np.concatenate([self.mean, mean]), np.concatenate([self.scale, scale])
+        return more
 
     def __call__(self, x):
         z = np.clip((x - self.mean) / self.scale, -4, 4)

@@ -1,11 +1,10 @@
-#!/usr/bin/env python3
-"""Train the shipped ensemble, or the folds that say what it is worth.
+"""Train the shipped ensemble, or the folds that say what it is worth and calibrate it.
 
-    train.py ship  --state DIR --features NAMES --model DIR --created DATE [--sets a,b] [--members K]
-    train.py folds --state DIR --out FILE [--members K]
+    train.py folds --state DIR --speaker DIR --out FILE [--only NAME,...]
+    train.py ship  --state DIR --speaker DIR --features NAMES --folds FILE --model DIR --created DATE [--sets a,b]
 
-NAMES is the output of `lld names`. ship trains on the train splits of --sets and writes the weights; the temperatures come from
-speakers held out in turn. folds trains for each fold of the protocol anew and writes the logits of the clips held out.
+--speaker is the state of the speaker recipe, NAMES the output of `lld names`. folds trains for each fold of the protocol as ship does and writes the logits of the clips held
+out. ship trains on the train splits of --sets and writes the weights; its temperatures are what fits the folds.
 """
 import argparse
 import json
@@ -16,30 +15,36 @@ import torch
 import measure
 import mlp
 import pool as P
+import trunk
 from artefact import write
 
 TRAIN = ["train", "train_aux", "train_arousal"]
-EPOCHS = 20
 VERSIONS = ["phone", "wide", "line1", "gsm", "opus", "line2"]
+SPEAKER_FOLDS = 6
+STEPS = 800  # of the trunk
+PLAIN, EPOCHS = 4, 20  # networks over the functionals alone, beside the heads of the trunk
+
+
+class Ensemble:
+    """A trunk and the networks behind it, trained on the clips index of pool."""
+
+    def __init__(self, pool, cepstra, begin, index, seed=0):
+        self.pool, self.cepstra = pool, cepstra
+        self.trunk, heads, scaler, moving = trunk.train(pool, cepstra, index, seed, begin, STEPS)
+        self.scaler = scaler.with_learned(moving.mean.numpy(), moving.scale.numpy())
+        plain = [mlp.train(pool, scaler, index, seed + k, EPOCHS) for k in range(PLAIN)]
+        self.nets = heads + [mlp.widen(n, len(self.scaler.mean)) for n in plain]
+
+    def judged(self, test):
+        """Logits of the clips test without and with history, over the bare telephone band."""
+        speakers = np.flatnonzero(np.isin(self.pool.speaker, self.pool.speaker[test]))
+        heard = trunk.hear_all(self.trunk, self.cepstra, speakers, len(self.pool.rows))
+        pool = self.pool.phone(heard)
+        return [mlp.predict(self.scaler, self.nets, pool, test, 0, h) for h in (None, history(test))]
 
 
 def history(index, seconds=60.0):
     return seconds, np.ones((len(index), 5)) * [1, 1, 1, 1, 0.3]
-
-
-def ensemble(pool, index, members, seed=0, **options):
-    return [mlp.train(pool, index, seed + k, **options) for k in range(members)]
-
-
-def held_out(pool, index, folds):
-    """Split the speakers of each corpus in index into folds; yields (train, test)."""
-    for f in range(folds):
-        out = set()
-        for s in sorted(set(pool.set[index])):
-            names = sorted(set(pool.speaker[index][pool.set[index] == s]))
-            out |= set(names[f::folds])
-        test = np.isin(pool.speaker[index], list(out))
-        yield index[~test], index[test]
 
 
 def best_temperature(loss):
@@ -69,14 +74,10 @@ def fit(pool, test, none, known):
     return out
 
 
-def temperatures(pool, index, nets, folds, **options):
-    """[[classes without, with history], [arousal without, with]]: the geometric mean of what fits speakers held out in turn, of corpora
-    that training saw, and what fits the unseen corpus, where there is one: of the two, one is too sure and one too shy."""
-    parts = [(t, *judged(pool, ensemble(pool, train, 1, 100, **options), t)) for train, t in held_out(pool, index, folds)]
-    fits = [fit(pool, *(np.concatenate(p) for p in zip(*parts)))]
-    unseen = np.flatnonzero((pool.split == "dev") & ~np.isin(np.arange(len(pool.rows)), index))
-    if len(unseen):
-        fits.append(fit(pool, unseen, *judged(pool, nets, unseen)))
+def temperatures(pool, parts):
+    """[[classes without, with history], [arousal without, with]]: the geometric mean of what fits speakers held out, of corpora that
+    training saw, and what fits the unseen corpus of parts (the folds): of the two, one is too sure and one too shy."""
+    fits = [fit(pool, *parts[name]) for name in ("speakers", "unseen emodb")]
     print("temperatures of held-out speakers and of the unseen corpus", fits, flush=True)
     none, known = np.exp(np.mean(np.log(fits), 0))
     # the scorer goes from the first to the second with r, which 60 s of history do not quite bring to 1
@@ -84,49 +85,46 @@ def temperatures(pool, index, nets, folds, **options):
     return [[float(n), float(max(n + (k - n) / r, 0.1))] for n, k in zip(none, known)]
 
 
-def judged(pool, nets, test):
-    """Logits of the clips test without and with history."""
-    return mlp.predict(nets, pool, test, 0, None), mlp.predict(nets, pool, test, 0, history(test))
-
-
 def ship(a):
     pool = P.Pool(a.state, VERSIONS)
     sets = a.sets.split(",")
     splits = TRAIN + (["dev"] if "emodb" in sets else [])
     index = np.flatnonzero(np.isin(pool.split, splits) & np.isin(pool.set, sets))
-    nets = ensemble(pool, index, a.members, epochs=EPOCHS)
-    t = temperatures(pool, index, nets, a.folds, epochs=EPOCHS)
+    with np.load(a.folds) as f:
+        t = temperatures(pool, {name: (f[name + " clips"], f[name + " none"], f[name + " history"]) for name in ("speakers", "unseen emodb")})
     print("temperatures", t, flush=True)
+    e = Ensemble(pool, trunk.Cepstra(a.state, VERSIONS), trunk.pretrained(a.state, a.speaker), index)
     with open(a.features) as f:
         feature_set = f.readline().strip()
-    write(a.model, nets, t, feature_set, a.created, sets, a.summary)
+    write(a.model, e, t, feature_set, a.created, sets, a.summary)
 
 
 def protocol(pool):
-    """The folds: (name, train, test). Speakers are in one of both; test_in speakers are test speakers here as all others are."""
+    """The folds: (name, train, test). Speakers are in one of both; test_in speakers are test speakers here as all others are. The
+    speakers of RAVDESS, nEMO and ASED are held out together, a sixth of each at a time; then each corpus as a whole."""
     known = np.flatnonzero(pool.split != "dev")
-    of = lambda s: (pool.set == s) & (pool.label >= 0) & (pool.split != "train_aux")  # noqa: E731
-    for corpus, groups in (("ravdess", 6), ("nemo", 9), ("ased", 5)):
-        names = sorted(set(pool.speaker[pool.set == corpus]))
-        size = -(-len(names) // groups)
-        for g in range(0, len(names), size):
-            out = np.isin(pool.speaker, names[g : g + size])
-            yield corpus, known[~out[known]], np.flatnonzero(out & of(corpus))
+    judged = (pool.label >= 0) & (pool.split != "train_aux")
+    for f in range(SPEAKER_FOLDS):
+        names = [s for corpus in ("ravdess", "nemo", "ased") for s in sorted(set(pool.speaker[pool.set == corpus]))[f::SPEAKER_FOLDS]]
+        out = np.isin(pool.speaker, names)
+        yield "speakers", known[~out[known]], np.flatnonzero(out & judged)
     everything = np.arange(len(pool.rows))
-    for corpus in ("ravdess", "nemo", "ased", "emodb"):
-        yield "unseen " + corpus, everything[pool.set != corpus], np.flatnonzero(of(corpus))
+    for corpus in ("emodb", "ravdess", "nemo", "ased"):
+        yield "unseen " + corpus, everything[pool.set != corpus], np.flatnonzero((pool.set == corpus) & judged)
 
 
 def folds(a):
-    pool = P.Pool(a.state, VERSIONS[:1] + VERSIONS[2:3])  # two of the copies: half the time of six, and a network is one of six
+    pool = P.Pool(a.state, VERSIONS)
+    cepstra, begin = trunk.Cepstra(a.state, VERSIONS), trunk.pretrained(a.state, a.speaker)
     parts = {}
     for name, train, test in protocol(pool):
         if a.only and name not in a.only.split(","):
             continue
-        nets = ensemble(pool, train, a.members, epochs=EPOCHS)
-        parts.setdefault(name, []).append((test, *judged(pool, nets, test)))
+        parts.setdefault(name, []).append((test, *Ensemble(pool, cepstra, begin, train).judged(test)))
         print(name, len(test), flush=True)
-    table(pool, parts, a.out)
+    whole = {name: [np.concatenate(v) for v in zip(*p)] for name, p in parts.items()}
+    np.savez(a.out + ".npz", **{f"{name} {what}": v for name, p in whole.items() for what, v in zip(("clips", "none", "history"), p)})
+    table(pool, whole, a.out)
 
 
 def interval(pool, index, figure, replicates=500):
@@ -138,15 +136,21 @@ def interval(pool, index, figure, replicates=500):
     return [round(float(v), 3) for v in np.nanquantile(got, [0.025, 0.975])]
 
 
-def table(pool, parts, out):
+def table(pool, whole, out):
+    """The table of the folds: held-out speakers corpus by corpus, then each unseen corpus; classes calibrated by temperatures."""
+    t = temperatures(pool, whole) if {"speakers", "unseen emodb"} <= set(whole) else [[1, 1], [1, 1]]
+    rows = {name: v for name, v in whole.items() if name != "speakers"}
+    if "speakers" in whole:
+        index, none, known = whole["speakers"]
+        for corpus in ("ravdess", "nemo", "ased"):
+            here = pool.set[index] == corpus
+            rows[corpus + ", by speaker"] = index[here], none[here], known[here]
     result = {}
-    for name, folds_ in parts.items():
-        index = np.concatenate([f[0] for f in folds_])
+    for name, (index, none, known) in sorted(rows.items()):
         y, high = pool.label[index], pool.arousal[index] == 1
         row = {"n": len(index), "speakers": len(set(pool.speaker[index]))}
-        for which, k in (("none", 1), ("history", 2)):
-            logits = np.concatenate([f[k] for f in folds_])
-            p = measure.softmax(logits[:, :4])
+        for which, logits, at in (("none", none, 0), ("history", known, 1)):
+            p = measure.softmax(logits[:, :4] / t[0][at])
             row[which] = {
                 "uar": round(measure.uar(y, p.argmax(1)), 3),
                 "uar_ci": interval(pool, index, lambda r: measure.uar(y[r], p[r].argmax(1))),
@@ -154,8 +158,8 @@ def table(pool, parts, out):
                 "ece": round(measure.ece(y, p), 3),
             }
         result[name] = row
-        print(f"{name:16s} {row['n']:5d} clips  none {row['none']['uar']:.3f} {row['none']['uar_ci']} AUC {row['none']['auc_arousal']:.3f}"
-              f"  history {row['history']['uar']:.3f} {row['history']['uar_ci']} AUC {row['history']['auc_arousal']:.3f}", flush=True)
+        print(f"{name:20s} {row['n']:5d} clips  none {row['none']['uar']:.3f} {row['none']['uar_ci']} AUC {row['none']['auc_arousal']:.3f} ECE {row['none']['ece']:.3f}"
+              f"  history {row['history']['uar']:.3f} {row['history']['uar_ci']} AUC {row['history']['auc_arousal']:.3f} ECE {row['history']['ece']:.3f}", flush=True)
     with open(out, "w") as f:
         json.dump(result, f, indent=1)
         f.write("\n")
@@ -165,13 +169,13 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     ap.add_argument("what", choices=["ship", "folds"])
     ap.add_argument("--state", required=True)
+    ap.add_argument("--speaker", required=True)
     ap.add_argument("--features")
     ap.add_argument("--model")
     ap.add_argument("--created")
     ap.add_argument("--summary", default="Probabilities of four expressed emotions, and arousal, of a segment of telephone speech.")
     ap.add_argument("--sets", default="ravdess,nemo,ased,baved")
-    ap.add_argument("--members", type=int, default=6)
-    ap.add_argument("--folds", type=int, default=4)
+    ap.add_argument("--folds")
     ap.add_argument("--only", default="")
     ap.add_argument("--out")
     a = ap.parse_args()

@@ -22,6 +22,7 @@ class Pool:
         self.start = np.array([int(r["start"]) for r in rows])
         self.length = np.array([int(r["length"]) for r in rows])
         self.speaker = [r["speaker"] for r in rows]
+        self.set = [r["set"] for r in rows]
         self.path = [r["path"] for r in rows]
         self.by_path = {p: i for i, p in enumerate(self.path)}
         self.variants = {}

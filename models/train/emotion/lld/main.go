@@ -1,11 +1,11 @@
 // Command lld runs the engine's own features over a pool of clips, so that training sees exactly what a session computes.
 //
-//	lld -table emotion.tsv -audio VERSION.s16 -functionals F.f32 [-frames D.f32] [-cuts]
+//	lld -table emotion.tsv -audio VERSION.s16 -functionals F.f32 [-cepstra C.f32] [-cuts]
 //	lld names
 //
 // The table is tab-separated with a header; its columns start and length place each clip in the audio, 8 kHz mono int16, little
 // endian. Each clip is cut to its speech as eval does. F.f32 has a row of functionals per clip, NaN where too little was heard;
-// D.f32 has all frames one after another, and D.f32.index one line per clip: its frames.
+// C.f32 has what the trunk hears, 40 cepstra of all frames one after another, and C.f32.index one line per clip: its frames.
 package main
 
 import (
@@ -44,7 +44,7 @@ func run(args []string, out io.Writer) error {
 	table := fs.String("table", "", "where each clip lies")
 	audio := fs.String("audio", "", "the clips")
 	functionals := fs.String("functionals", "", "file for the functionals")
-	frames := fs.String("frames", "", "file for the frames; none when empty")
+	cepstra := fs.String("cepstra", "", "file for the cepstra of the frames; none when empty")
 	cuts := fs.Bool("cuts", false, "print where the speech of each clip begins and ends, in samples from its start")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -62,11 +62,11 @@ func run(args []string, out io.Writer) error {
 	if w.functionals, err = newFile(*functionals); err != nil {
 		return err
 	}
-	if *frames != "" {
-		if w.frames, err = newFile(*frames); err != nil {
+	if *cepstra != "" {
+		if w.cepstra, err = newFile(*cepstra); err != nil {
 			return err
 		}
-		if w.index, err = newFile(*frames + ".index"); err != nil {
+		if w.index, err = newFile(*cepstra + ".index"); err != nil {
 			return err
 		}
 	}
@@ -158,28 +158,28 @@ func extract(clips []clip, in io.ReaderAt, w *writer) error {
 	return nil
 }
 
-// writer holds the output files; frames, index and cuts may be nil.
+// writer holds the output files; cepstra, index and cuts may be nil.
 type writer struct {
-	functionals, frames, index *file
-	cuts                       io.Writer
+	functionals, cepstra, index *file
+	cuts                        io.Writer
 }
 
 func (w *writer) put(row []float64, d *sentiment.Descriptors) {
 	for _, v := range row {
 		w.functionals.float(float32(v))
 	}
-	if w.frames == nil {
+	if w.cepstra == nil {
 		return
 	}
-	for _, v := range d.LLD {
-		w.frames.float(v)
+	for _, v := range d.Cepstra {
+		w.cepstra.float(v)
 	}
 	fmt.Fprintln(w.index.b, d.Frames())
 }
 
 func (w *writer) close() error {
 	var errs []error
-	for _, f := range []*file{w.functionals, w.frames, w.index} {
+	for _, f := range []*file{w.functionals, w.cepstra, w.index} {
 		if f != nil {
 			errs = append(errs, f.b.Flush(), f.f.Close())
 		}

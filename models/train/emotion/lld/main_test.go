@@ -34,7 +34,7 @@ func TestRun(t *testing.T) {
 	}
 	write("a.s16", string(raw))
 	write("t.tsv", "start\tlength\tlabel\n0\t24000\tsad\n8000\t800\tsad\n")
-	args := []string{"-table", path("t.tsv"), "-audio", path("a.s16"), "-functionals", path("f.f32"), "-frames", path("d.f32")}
+	args := []string{"-table", path("t.tsv"), "-audio", path("a.s16"), "-functionals", path("f.f32"), "-cepstra", path("c.f32")}
 	if err := run(args, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("f0_mean %g and %g, want a voice's and NaN for a tenth of a second", first, second)
 	}
 	var a, b int
-	for i, line := range strings.Fields(string(testkit.Read(t, path("d.f32.index")))) {
+	for i, line := range strings.Fields(string(testkit.Read(t, path("c.f32.index")))) {
 		for _, c := range line {
 			if i == 0 {
 				a = 10*a + int(c-'0')
@@ -57,7 +57,7 @@ func TestRun(t *testing.T) {
 			}
 		}
 	}
-	if got, want := len(testkit.Read(t, path("d.f32"))), 4*(a+b)*sentiment.NumLLD; a < 200 || got != want {
+	if got, want := len(testkit.Read(t, path("c.f32"))), 4*40*(a+b); a < 200 || got != want {
 		t.Errorf("%d and %d frames in %d bytes, want %d", a, b, got, want)
 	}
 	var cuts bytes.Buffer
