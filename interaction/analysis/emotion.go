@@ -306,6 +306,11 @@ func emotionOf(s sentiment.Score) *interaction.Emotion {
 	}
 	e.Label = sentiment.Classes()[label]
 	e.Probabilities[e.Label] = fraction(rest)
+	for _, name := range sentiment.Classes() { // of two that were nearly alike rounding may have made the other one the larger
+		if e.Probabilities[name] > e.Probabilities[e.Label] {
+			e.Label = name
+		}
+	}
 	e.Confidence = e.Probabilities[e.Label]
 	return e
 }

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // recorder is a scorer that keeps what it was asked; its scores follow the median pitch of the segment.
 type recorder struct {
 	t       *testing.T
-	forbid  bool      // any call is a failure
+	forbid  bool // any call is a failure
 	reader  *sentiment.Reader
 	seconds []float64 // of the speaker that each call knew
 }
@@ -255,6 +256,28 @@ func TestEverySegmentHasAnEmotionOrAReason(t *testing.T) {
 	}
 	if scored == 0 || len(r.Affect) != 1 {
 		t.Errorf("%d segments scored, affect of %d participants", scored, len(r.Affect))
+	}
+}
+
+// TestLabelIsTheMostProbableOfWhatIsWritten draws scores whose classes are nearly alike, where rounding decides.
+func TestLabelIsTheMostProbableOfWhatIsWritten(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	near := sentiment.Score{Probabilities: [4]float32{0.30006, 0.30005, 0.2, 0.19989}}
+	for range 20_000 {
+		e := emotionOf(near)
+		sum := 0.0
+		for name, p := range e.Probabilities {
+			sum += p
+			if p > e.Probabilities[e.Label] {
+				t.Fatalf("%v: label %s, but %s is more probable", e.Probabilities, e.Label, name)
+			}
+		}
+		if math.Abs(sum-1) > 1e-9 || e.Confidence != e.Probabilities[e.Label] {
+			t.Fatalf("%v: sum %g, confidence %g", e.Probabilities, sum, e.Confidence)
+		}
+		base, spread := 0.2+0.1*rng.Float32(), 0.0002*rng.Float32()
+		near.Probabilities = [4]float32{base, base + spread*rng.Float32(), base - spread*rng.Float32()}
+		near.Probabilities[3] = 1 - near.Probabilities[0] - near.Probabilities[1] - near.Probabilities[2]
 	}
 }
 
