@@ -71,7 +71,7 @@ def main():
         print(f"| {s['start_ms'] / 1000:.1f} | {acted[0] if acted else ''} | {e['label']} | {e['probabilities']['angry']:.2f} | {e['arousal']:.2f} |")
     for affect in record["affect"]:
         print(json.dumps({k: v for k, v in affect.items() if k not in ("timeline", "deciles", "anger_deciles")}))
-    print("alerts:", ", ".join(f"{x['kind']} at {x.get('at_ms', x.get('start_ms'))} ms" for x in record["alerts"]) or "none")
+    print("alerts:", ", ".join(f"{x['rule']} at {x['start_ms']} ms" for x in record["alerts"]) or "none")
 
 
 if __name__ == "__main__":
