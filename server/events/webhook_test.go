@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,19 +27,18 @@ type received struct {
 	signed error
 }
 
-// receiver answers each request with the next status, the last again and again.
+// receiver answers each request with the next status, the last again and again. Two may come at once.
 func receiver(t *testing.T, statuses ...int) (url string, got <-chan received) {
 	t.Helper()
 	c := make(chan received, 100)
-	n := 0
+	var n atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err == nil {
 			err = Verify(testSecret, r.Header.Get(HeaderSignature), r.Header.Get(HeaderDelivery), body, time.Now(), time.Minute)
 		}
 		c <- received{r.Header, string(body), err}
-		status := statuses[min(n, len(statuses)-1)]
-		n++
+		status := statuses[min(int(n.Add(1)), len(statuses))-1]
 		if status == http.StatusFound {
 			w.Header().Set("Location", "http://127.0.0.1:1/elsewhere")
 		}
