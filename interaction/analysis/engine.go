@@ -11,7 +11,7 @@ import (
 
 // The shipped models of a session.
 const (
-	speechModel  = "vad-gru-v1"     // tells speech from other sounds
+	speechModel  = "vad-gru-v1"      // tells speech from other sounds
 	emotionModel = "emotion-tdnn-v1" // reads what a segment expresses
 )
 
