@@ -1,4 +1,4 @@
-"""Write an ensemble as models/emotion-mlp-vN: weights.safetensors and manifest.json."""
+"""Write an ensemble as models/emotion-tdnn-vN: weights.safetensors and manifest.json."""
 import hashlib
 import json
 import os
