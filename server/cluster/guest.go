@@ -51,13 +51,15 @@ func (d *Directory) take(body []byte) answer {
 	if len(o.Stream) != len(name()) {
 		return answer{Code: codeFailed, Text: fmt.Sprintf("opening: stream of %d bytes, want %d", len(o.Stream), len(name()))}
 	}
+	k := keyOf(o.Start.Tenant, o.Start.CallID)
+	d.settle(k)
 	d.mu.Lock()
 	g := d.guests[o.Stream]
 	if g != nil {
 		d.mu.Unlock()
 		return g.opening()
 	}
-	h := d.held[keyOf(o.Start.Tenant, o.Start.CallID)]
+	h := d.held[k]
 	if h == nil || !h.mine {
 		d.mu.Unlock()
 		return answer{Code: codeNotOwner}

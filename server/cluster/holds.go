@@ -39,6 +39,26 @@ func (d *Directory) own(h *hold, revision uint64) {
 	d.mu.Unlock()
 }
 
+// settle waits for a contest of this process for a call, a little while: it may have made the claim that another node has seen already,
+// and not know it yet.
+func (d *Directory) settle(k string) {
+	d.mu.Lock()
+	h := d.held[k]
+	open := h != nil && !h.mine
+	d.mu.Unlock()
+	if !open {
+		return
+	}
+	wait := time.NewTimer(d.answerWithin())
+	defer wait.Stop()
+	select {
+	case h.turn <- struct{}{}:
+		<-h.turn
+	case <-wait.C: // that contest may be waiting for the node that asks
+	case <-d.ctx.Done():
+	}
+}
+
 // release gives up one claim or contest of a call.
 func (d *Directory) release(k string) {
 	d.mu.Lock()
