@@ -9,6 +9,7 @@ import (
 
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/server/events"
+	"github.com/timbre-voice/timbre/server/live"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -18,6 +19,7 @@ type left struct {
 	records *records
 	store   *store.Store
 	served  func(ctx context.Context, tenant, id string) (bool, error) // whether a node has the call
+	aside   string                                                     // folder for records that the store refuses for good
 	log     *slog.Logger
 }
 
@@ -74,9 +76,13 @@ func (l *left) take(ctx context.Context, v store.Left) error {
 	}
 	r.Contact.EndedAt = &ended
 	err = l.records.Save(ctx, r)
-	if store.Code(err) == "invalid" {
+	if errors.Is(err, live.ErrRefused) {
 		// It must not be tried again at every start.
-		log.Error("server: a call left behind cannot be saved", "err", err)
+		path, aside := live.SetAside(l.aside, r)
+		log.Error("server: a call left behind is refused for good and set aside", "file", path, "err", errors.Join(err, aside))
+		if aside != nil {
+			return aside
+		}
 		return tenant.DeleteCheckpoint(ctx, v.InteractionID)
 	}
 	if err == nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/analysis"
 	"github.com/timbre-voice/timbre/internal/testkit"
+	"github.com/timbre-voice/timbre/server/live"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -151,4 +152,14 @@ func TestCallsThatANodeHasAreNotTakenUp(t *testing.T) {
 		t.Errorf("checkpoints left: %+v, %v", list.Items, err)
 	}
 	n.request(t, http.MethodGet, "/v1/interactions/gone", "", nil, 200, nil)
+}
+
+// TestInvalidRecordIsRefusedForGood: trying such a record again is of no use, and the hub is told so.
+func TestInvalidRecordIsRefusedForGood(t *testing.T) {
+	n := run(t, config(t.TempDir()))
+	r := shortRecord(t, "bad", interaction.StateComplete)
+	r.Segments[0].EndMs = r.Segments[0].StartMs - 1
+	if err := n.records.Save(t.Context(), r); !errors.Is(err, live.ErrRefused) {
+		t.Errorf("%v, want that the record is refused for good", err)
+	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
@@ -46,7 +47,11 @@ func (k *records) Save(ctx context.Context, r *interaction.Interaction) error {
 	if audio := &r.Contact.Audio; audio.Kept == "timbre" && audio.ExpiresAt == nil {
 		audio.ExpiresAt = r.Governance.RetentionUntil // it goes with the record
 	}
-	if _, err := k.store.Tenant(r.Contact.Tenant).SaveInteraction(ctx, r); err != nil {
+	_, err = k.store.Tenant(r.Contact.Tenant).SaveInteraction(ctx, r)
+	if store.Code(err) == "invalid" {
+		return fmt.Errorf("%w: %w", live.ErrRefused, err)
+	}
+	if err != nil {
 		return err
 	}
 	k.saved()

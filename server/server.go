@@ -169,7 +169,7 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		running: func(tenant string) []live.Running { return s.hub.Running(tenant) },
 	}
 	s.nodes = &nodes{broker: s.broker, store: s.store, node: d.Node, log: d.Log, serving: map[callKey]func(){}}
-	s.left = &left{records: s.records, store: s.store, served: s.nodes.served, log: d.Log}
+	s.left = &left{records: s.records, store: s.store, served: s.nodes.served, aside: filepath.Join(c.DataDir, "unsaved"), log: d.Log}
 	if err := s.join(ctx, d); err != nil {
 		return err
 	}

@@ -74,9 +74,12 @@ func (h *Hub) save(r *interaction.Interaction) error {
 		if err == nil {
 			return nil
 		}
+		if errors.Is(err, ErrRefused) {
+			return h.setAside(r, err)
+		}
 		h.log.Warn("record not saved yet", "interaction", r.Contact.ID, "attempt", n, "err", err)
 		if (n >= spillAfter || ending) && h.opts.Spill != "" {
-			path, serr := writeSpill(h.opts.Spill, r)
+			path, serr := writeSpill(h.opts.Spill, spillEnding, r)
 			if serr != nil {
 				err = errors.Join(err, serr)
 			} else {
@@ -94,6 +97,18 @@ func (h *Hub) save(r *interaction.Interaction) error {
 		}
 		wait = min(2*wait, lastRetry)
 	}
+}
+
+// setAside keeps what the store refuses for good where somebody can look into it, and returns the reason: the record is not saved.
+func (h *Hub) setAside(r *interaction.Interaction, reason error) error {
+	path := ""
+	if h.opts.Spill != "" {
+		var err error
+		path, err = SetAside(h.opts.Spill, r)
+		reason = errors.Join(reason, err)
+	}
+	h.log.Error("a record is refused for good and set aside", "interaction", r.Contact.ID, "file", path, "err", reason)
+	return reason
 }
 
 // attempt saves r once. The last one, when the hub ends, does not end with it.
@@ -134,6 +149,10 @@ func (h *Hub) recoverOnce(all []spilled) (left []spilled) {
 		err := h.opts.Records.Save(h.ctx, s.record)
 		if err == nil {
 			err = removeSpill(s.path)
+		} else if errors.Is(err, ErrRefused) {
+			path, aside := s.setAside()
+			h.log.Error("a spilled record is refused for good and set aside", "interaction", s.record.Contact.ID, "file", path, "err", err)
+			err = aside
 		}
 		if err != nil {
 			h.log.Warn("spilled record not saved yet", "interaction", s.record.Contact.ID, "err", err)

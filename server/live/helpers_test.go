@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -26,6 +27,7 @@ var testEngine = sync.OnceValues(analysis.NewEngine)
 type shelf struct {
 	mu          sync.Mutex
 	fail        int
+	refuse      bool // every record, for good
 	checkpoints map[string][]byte
 	saved       map[string][]byte
 	arrived     chan string
@@ -45,6 +47,10 @@ func (s *shelf) Save(_ context.Context, r *interaction.Interaction) error {
 		s.fail--
 		s.mu.Unlock()
 		return errors.New("shelf: full")
+	}
+	if s.refuse {
+		s.mu.Unlock()
+		return fmt.Errorf("%w: shelf", ErrRefused)
 	}
 	s.mu.Unlock()
 	return s.put(s.saved, r, "saved")

@@ -21,13 +21,15 @@ import (
 var (
 	ErrNotFound = errors.New("live: no such call is running here")
 	ErrInvalid  = errors.New("live: invalid")
+	ErrRefused  = errors.New("live: the record is refused for good") // by Records.Save: trying again is of no use
 )
 
 // Records keeps the records of calls.
 type Records interface {
 	// Checkpoint keeps the record of a running call as far as it has come, in place of the one before. r is not to be changed.
 	Checkpoint(ctx context.Context, r *interaction.Interaction) error
-	// Save keeps the final record of a call, in place of its checkpoints. It may be called again with the same record.
+	// Save keeps the final record of a call, in place of its checkpoints. It may be called again with the same record, unless the error
+	// is ErrRefused.
 	Save(ctx context.Context, r *interaction.Interaction) error
 }
 

@@ -12,7 +12,10 @@ import (
 	"github.com/timbre-voice/timbre/interaction"
 )
 
-const spillEnding = ".record.json"
+const (
+	spillEnding = ".record.json"
+	asideEnding = ".refused.json" // of a record that is not tried again
+)
 
 // spilled is a record in the spill folder.
 type spilled struct {
@@ -20,8 +23,13 @@ type spilled struct {
 	record *interaction.Interaction
 }
 
+// SetAside puts a record that is refused for good into the spill folder, where nothing tries it again and somebody can look into it.
+func SetAside(dir string, r *interaction.Interaction) (path string, err error) {
+	return writeSpill(dir, asideEnding, r)
+}
+
 // writeSpill puts r into dir, whole or not at all.
-func writeSpill(dir string, r *interaction.Interaction) (path string, err error) {
+func writeSpill(dir, ending string, r *interaction.Interaction) (path string, err error) {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return "", fmt.Errorf("live: spill: %w", err)
@@ -29,7 +37,7 @@ func writeSpill(dir string, r *interaction.Interaction) (path string, err error)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("live: spill: %w", err)
 	}
-	path = filepath.Join(dir, r.Contact.ID+spillEnding)
+	path = filepath.Join(dir, r.Contact.ID+ending)
 	f, err := os.CreateTemp(dir, "tmp-*")
 	if err != nil {
 		return "", fmt.Errorf("live: spill: %w", err)
@@ -93,6 +101,15 @@ func readSpill(dir string, log *slog.Logger) ([]spilled, error) {
 		out = append(out, spilled{path, r})
 	}
 	return out, nil
+}
+
+// setAside gives a spilled record the name of one that is not tried again.
+func (s spilled) setAside() (path string, err error) {
+	path = strings.TrimSuffix(s.path, spillEnding) + asideEnding
+	if err := os.Rename(s.path, path); err != nil {
+		return "", fmt.Errorf("live: spill: %w", err)
+	}
+	return path, nil
 }
 
 func removeSpill(path string) error {

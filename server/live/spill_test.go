@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -65,6 +66,50 @@ func TestRecordIsNeverLost(t *testing.T) {
 		}
 		again.record(t, c.ID())
 		must(t, h2.Shutdown(t.Context()))
+	})
+}
+
+// TestRefusedRecordIsSetAside: what the store refuses for good is kept and tried no more, and nothing waits for it.
+func TestRefusedRecordIsSetAside(t *testing.T) {
+	aside := func(t *testing.T, dir, id string) {
+		t.Helper()
+		left, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err != nil || len(left) != 1 || left[0] != filepath.Join(dir, id+asideEnding) {
+			t.Fatalf("in the spill folder: %v, %v, want the record of %s set aside", left, err, id)
+		}
+		data, err := os.ReadFile(left[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := interaction.Parse(data); err != nil || r.Contact.ID != id {
+			t.Errorf("what was set aside: %v", err)
+		}
+	}
+	t.Run("at_the_end_of_its_call", func(t *testing.T) {
+		records, dir := newShelf(), t.TempDir()
+		records.refuse = true
+		h := newHub(t, Options{Records: records, Spill: dir})
+		c := open(t, h, start("", customer))
+		must(t, c.Write(t.Context(), 0, shortCall(t)[1][:8000]))
+		if err := c.End(t.Context(), ingest.EndStop); !errors.Is(err, ErrRefused) {
+			t.Errorf("the end: %v, want that the record is refused", err)
+		}
+		aside(t, dir, c.ID())
+		must(t, h.Shutdown(t.Context()))
+	})
+	t.Run("out_of_the_spill", func(t *testing.T) {
+		records, dir := newShelf(), t.TempDir()
+		records.fail = spillAfter
+		records.refuse = true // what was only unavailable turns out to be refused
+		h := newHub(t, Options{Records: records, Spill: dir})
+		c := open(t, h, start("", customer))
+		must(t, c.Write(t.Context(), 0, shortCall(t)[1][:8000]), c.End(t.Context(), ingest.EndStop), h.Shutdown(t.Context()))
+		aside(t, dir, c.ID())
+		again := newShelf()
+		must(t, newHub(t, Options{Records: again, Spill: dir}).Shutdown(t.Context()))
+		if len(again.saved) != 0 {
+			t.Error("the next run tried what was set aside")
+		}
 	})
 }
 
