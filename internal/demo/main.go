@@ -172,6 +172,12 @@ func describe(e *interaction.Event) string {
 			s += fmt.Sprintf("  %s %.2f", m.Label, m.Probabilities[m.Label])
 		}
 		return s
+	case interaction.EventAffect:
+		s := string(e.Role)
+		for _, a := range e.Affect {
+			s = fmt.Sprintf("%-9s so far: anger %.2f, arousal %.2f, %s", e.Role, a.Overall.Anger, a.Overall.Arousal, a.Trend)
+		}
+		return s
 	case interaction.EventSoundStarted:
 		return fmt.Sprintf("%s on channel %d, from %s", e.Sound.Kind, e.Sound.Channel, clock(e.Sound.StartMs))
 	case interaction.EventSound:
