@@ -212,8 +212,8 @@ func (s siege) frames() {
 // requests attacks the REST interface.
 func (s siege) requests() {
 	refused := func(path, kind string, body []byte, header ...string) bool {
-		status, _, err := s.n.do(http.MethodPost, path, "", body, append([]string{"Content-Type", kind}, header...)...)
-		return err != nil || status >= 400 && status < 500
+		status, _, err := s.ask(http.MethodPost, path, body, append([]string{"Content-Type", kind}, header...)...)
+		return err != nil || status >= 400 && status < 500 && status != http.StatusTooManyRequests
 	}
 	s.attack("bodies of 10 MB for a small request are refused", size(2, 20), func(int) bool {
 		return refused("/v1/consents", "application/json", []byte(`{"ref":"`+strings.Repeat("x", 10<<20)+`"}`))
@@ -249,11 +249,11 @@ func (s siege) repeated() {
 	var wg sync.WaitGroup
 	for range tries {
 		wg.Go(func() {
-			_, _, _ = s.n.do(http.MethodPost, "/v1/tasks", "", []byte(`{"title":"`+title+`","customer_id":"c","source":"person","state":"open"}`), "Idempotency-Key", "one-key")
+			_, _, _ = s.ask(http.MethodPost, "/v1/tasks", []byte(`{"title":"`+title+`","customer_id":"c","source":"person","state":"open"}`), "Idempotency-Key", "one-key")
 		})
 	}
 	wg.Wait()
-	status, b, err := s.n.do(http.MethodGet, "/v1/tasks", "", nil)
+	status, b, err := s.ask(http.MethodGet, "/v1/tasks", nil)
 	if err != nil || status != http.StatusOK {
 		s.t.Fatalf("tasks: status %d, %v", status, err)
 	}
@@ -282,7 +282,7 @@ func (s siege) lies(further ...[]byte) {
 	lies = append(lies, further...)
 	s.attack("recordings with a lying header come to an end", size(len(lies), 4*len(lies)), func(i int) bool {
 		b := lies[i%len(lies)]
-		status, out, err := s.n.do(http.MethodPost, "/v1/recordings?name=x.wav", "", b, "Content-Type", "application/octet-stream")
+		status, out, err := s.ask(http.MethodPost, "/v1/recordings?name=x.wav", b, "Content-Type", "application/octet-stream")
 		if err != nil || status >= 500 {
 			return false
 		}
@@ -292,7 +292,7 @@ func (s siege) lies(further ...[]byte) {
 		_, id, _ := strings.Cut(string(out), `"id":"`)
 		id, _, _ = strings.Cut(id, `"`)
 		return within(time.Minute, func() bool {
-			_, out, err := s.n.do(http.MethodGet, "/v1/jobs/"+id, "", nil)
+			_, out, err := s.ask(http.MethodGet, "/v1/jobs/"+id, nil)
 			return err == nil && (strings.Contains(string(out), `"failed"`) || strings.Contains(string(out), `"done"`))
 		})
 	})

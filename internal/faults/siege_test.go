@@ -42,6 +42,15 @@ func (s siege) attack(what string, tries int, try func(i int) bool) {
 	report(s.t, row{what, tries, survived, tries - survived, "tries", ""})
 }
 
+// ask sends a request, again while the answer is that so many were too much at a time: what is asked is judged, not how often.
+func (s siege) ask(method, path string, body []byte, header ...string) (status int, b []byte, err error) {
+	within(time.Minute, func() bool {
+		status, b, err = s.n.do(method, path, "", body, header...)
+		return err != nil || status != http.StatusTooManyRequests
+	})
+	return status, b, err
+}
+
 // socket opens a websocket as an attacker; status is what was answered where there is none.
 func (s siege) socket(path string, header http.Header) (ws *websocket.Conn, status int) {
 	d := websocket.Dialer{NetDialContext: attacker.DialContext, HandshakeTimeout: 10 * time.Second, EnableCompression: true}
