@@ -140,19 +140,13 @@ func (a *access) ListKeys(ctx context.Context, tenant string) ([]api.Key, error)
 // Keys lists the API keys of a tenant, revoked ones too.
 func Keys(ctx context.Context, st *store.Store, tenant string) ([]api.Key, error) {
 	var out []api.Key
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		l, err := st.Tenant(tenant).APIKeys(ctx, page)
+	for k, err := range store.Every(ctx, st.Tenant(tenant).APIKeys) {
 		if err != nil {
 			return nil, fault(err)
 		}
-		for i := range l.Items {
-			out = append(out, apiKey(&l.Items[i]))
-		}
-		if l.Next == "" {
-			return out, nil
-		}
-		page.After = l.Next
+		out = append(out, apiKey(&k))
 	}
+	return out, nil
 }
 
 func (a *access) RevokeKey(ctx context.Context, tenant, by, id string) error {

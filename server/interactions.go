@@ -149,31 +149,27 @@ func (s *interactions) Reapply(ctx context.Context, tenant string, q api.Query) 
 	t := s.store.Tenant(tenant)
 	sq := query(q)
 	sq.Ascending = true
-	for page := (store.Page{Limit: 200}); ; {
-		l, err := t.Interactions(ctx, sq, page)
+	for row, err := range store.Every(ctx, func(ctx context.Context, page store.Page) (store.List[store.Summary], error) {
+		return t.Interactions(ctx, sq, page)
+	}) {
 		if err != nil {
 			return records, alerts, fault(err)
 		}
-		for _, row := range l.Items {
-			added := 0
-			_, err := t.ChangeInteraction(ctx, row.ID, func(r *interaction.Interaction) error {
-				if added = raise(s.rules, r); added == 0 {
-					return errUnchanged
-				}
-				return nil
-			})
-			if err != nil && !errors.Is(err, errUnchanged) && store.Code(err) != "not_found" { // one that was deleted meanwhile
-				return records, alerts, fault(fmt.Errorf("interaction %s: %w", row.ID, err))
+		added := 0
+		_, err := t.ChangeInteraction(ctx, row.ID, func(r *interaction.Interaction) error {
+			if added = raise(s.rules, r); added == 0 {
+				return errUnchanged
 			}
-			records++
-			alerts += added
+			return nil
+		})
+		if err != nil && !errors.Is(err, errUnchanged) && store.Code(err) != "not_found" { // one that was deleted meanwhile
+			return records, alerts, fault(fmt.Errorf("interaction %s: %w", row.ID, err))
 		}
-		if l.Next == "" {
-			s.saved()
-			return records, alerts, nil
-		}
-		page.After = l.Next
+		records++
+		alerts += added
 	}
+	s.saved()
+	return records, alerts, nil
 }
 
 // raise adds the alerts that the rules find in a finished record and that it does not have, and returns how many. One that was told

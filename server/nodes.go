@@ -195,28 +195,22 @@ func (n *nodes) Running(ctx context.Context, tenant string) ([]api.Call, error) 
 	if err != nil {
 		return nil, err
 	}
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		l, err := n.store.Tenant(tenant).Checkpoints(ctx, page)
+	for c, err := range store.Every(ctx, n.store.Tenant(tenant).Checkpoints) {
 		if err != nil {
 			return nil, fault(err)
 		}
-		for _, c := range l.Items {
-			if c.Node == n.node {
-				continue
-			}
-			s := api.Summarise(c.Record)
-			k := api.Call{
-				ID: s.ID, CallID: s.ContactID, Dialect: c.Record.Contact.Source.Dialect, Endpoint: c.Record.Contact.Source.Endpoint, DurationMs: s.DurationMs,
-				AgentID: s.AgentID, Queue: s.Queue,
-			}
-			if s.StartedAt != nil {
-				k.StartedAt = *s.StartedAt
-			}
-			out = append(out, k)
+		if c.Node == n.node {
+			continue
 		}
-		if l.Next == "" {
-			return out, nil
+		s := api.Summarise(c.Record)
+		k := api.Call{
+			ID: s.ID, CallID: s.ContactID, Dialect: c.Record.Contact.Source.Dialect, Endpoint: c.Record.Contact.Source.Endpoint, DurationMs: s.DurationMs,
+			AgentID: s.AgentID, Queue: s.Queue,
 		}
-		page.After = l.Next
+		if s.StartedAt != nil {
+			k.StartedAt = *s.StartedAt
+		}
+		out = append(out, k)
 	}
+	return out, nil
 }

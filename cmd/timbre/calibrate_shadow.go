@@ -111,43 +111,38 @@ func readLabels(r io.Reader) (map[labelKey]*verdict, error) {
 // judgedTrials looks the labelled attempts up; unheard counts those that have no LLR. A label whose attempt is not there is an error.
 func judgedTrials(ctx context.Context, rows *store.Tenant, labels map[labelKey]*verdict) (trials []voiceprint.JudgedTrial, unheard int, err error) {
 	found := map[labelKey]bool{}
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		list, err := rows.Attempts(ctx, "", page)
+	for at, err := range store.Every(ctx, func(ctx context.Context, page store.Page) (store.List[store.Attempt], error) {
+		return rows.Attempts(ctx, "", page)
+	}) {
 		if err != nil {
 			return nil, 0, err
 		}
-		for _, at := range list.Items {
-			k := labelKey{attempt: at.ID}
-			l := labels[k]
-			if l == nil && at.InteractionID != "" {
-				k = labelKey{interaction: at.InteractionID}
-				l = labels[k]
-			}
-			if l == nil {
-				continue
-			}
-			found[k] = true
-			if at.LLR == nil {
-				unheard++
-				continue
-			}
-			t := voiceprint.JudgedTrial{Target: l.target, LLR: *at.LLR, EnrolSpeaker: at.SpeakerID, TestSpeaker: at.SpeakerID}
-			switch {
-			case l.target && l.speaker != "" && l.speaker != at.SpeakerID:
-				return nil, 0, fmt.Errorf("calibrate verification: line %d: a target of speaker %q, but the attempt claims %q", l.line, l.speaker, at.SpeakerID)
-			case !l.target && l.speaker == at.SpeakerID:
-				return nil, 0, fmt.Errorf("calibrate verification: line %d: a nontarget of speaker %q, whom the attempt claims", l.line, l.speaker)
-			case !l.target && l.speaker != "":
-				t.TestSpeaker = l.speaker
-			case !l.target:
-				t.TestSpeaker = "unknown\x00" + at.ID
-			}
-			trials = append(trials, t)
+		k := labelKey{attempt: at.ID}
+		l := labels[k]
+		if l == nil && at.InteractionID != "" {
+			k = labelKey{interaction: at.InteractionID}
+			l = labels[k]
 		}
-		if list.Next == "" {
-			break
+		if l == nil {
+			continue
 		}
-		page.After = list.Next
+		found[k] = true
+		if at.LLR == nil {
+			unheard++
+			continue
+		}
+		t := voiceprint.JudgedTrial{Target: l.target, LLR: *at.LLR, EnrolSpeaker: at.SpeakerID, TestSpeaker: at.SpeakerID}
+		switch {
+		case l.target && l.speaker != "" && l.speaker != at.SpeakerID:
+			return nil, 0, fmt.Errorf("calibrate verification: line %d: a target of speaker %q, but the attempt claims %q", l.line, l.speaker, at.SpeakerID)
+		case !l.target && l.speaker == at.SpeakerID:
+			return nil, 0, fmt.Errorf("calibrate verification: line %d: a nontarget of speaker %q, whom the attempt claims", l.line, l.speaker)
+		case !l.target && l.speaker != "":
+			t.TestSpeaker = l.speaker
+		case !l.target:
+			t.TestSpeaker = "unknown\x00" + at.ID
+		}
+		trials = append(trials, t)
 	}
 	for k, l := range labels {
 		if !found[k] {

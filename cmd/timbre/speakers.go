@@ -109,36 +109,32 @@ func (a *app) listSpeakers(ctx context.Context, p *prints, asJSON bool) error {
 	if !asJSON {
 		fmt.Fprintln(tw, "id\tname\tstate\tprints\tspeech\tenrolled\tlast used")
 	}
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		list, err := p.rows.Speakers(ctx, "", page)
+	for s, err := range store.Every(ctx, func(ctx context.Context, page store.Page) (store.List[store.Speaker], error) {
+		return p.rows.Speakers(ctx, "", page)
+	}) {
 		if err != nil {
 			return err
 		}
-		for _, s := range list.Items {
-			v, err := p.describe(ctx, s)
-			if err != nil {
+		v, err := p.describe(ctx, s)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			if err := printJSON(w, v); err != nil {
 				return err
 			}
-			if asJSON {
-				if err := printJSON(w, v); err != nil {
-					return err
-				}
-				continue
-			}
-			var models []string
-			var ms int64
-			for _, r := range v.Voiceprints {
-				models = append(models, r.Model.Name+" "+r.Model.Version)
-				ms = max(ms, r.NetSpeechMs)
-			}
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%.1f s\t%s\t%s\n", plain(v.ID), plain(v.DisplayName), v.State, strings.Join(models, ", "), seconds(ms),
-				day(&v.CreatedAt), day(v.UsedAt))
+			continue
 		}
-		if list.Next == "" {
-			return tw.Flush()
+		var models []string
+		var ms int64
+		for _, r := range v.Voiceprints {
+			models = append(models, r.Model.Name+" "+r.Model.Version)
+			ms = max(ms, r.NetSpeechMs)
 		}
-		page.After = list.Next
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%.1f s\t%s\t%s\n", plain(v.ID), plain(v.DisplayName), v.State, strings.Join(models, ", "), seconds(ms),
+			day(&v.CreatedAt), day(v.UsedAt))
 	}
+	return tw.Flush()
 }
 
 // day returns the date of a time, in UTC, or "never".

@@ -35,26 +35,20 @@ else's. Put one in force with 'timbre speakers approve', or remove it with 'timb
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withRegistry(cmd, f, func(ctx context.Context, p *prints, _ *identity.Registry) error {
 				w := a.con.outWriter()
-				for page := (store.Page{Limit: store.MaxLimit}); ; {
-					list, err := p.rows.PendingVoiceprints(ctx, page)
+				for v, err := range store.Every(ctx, p.rows.PendingVoiceprints) {
 					if err != nil {
 						return err
 					}
-					for _, v := range list.Items {
-						if asJSON {
-							err = printJSON(w, waitingPrint{v.ID, v.SpeakerID, modelJSON{v.Model, v.ModelVersion, v.ModelSHA256}, v.NetSpeechMs, v.Sources, v.ConsentRef, v.UpdatedAt})
-						} else {
-							_, err = fmt.Fprintf(w, "%s  %s, %.1f s of speech from %s, %s\n", v.ID, plain(v.SpeakerID), seconds(v.NetSpeechMs), count(v.Sources, "recording"), day(&v.UpdatedAt))
-						}
-						if err != nil {
-							return err
-						}
+					if asJSON {
+						err = printJSON(w, waitingPrint{v.ID, v.SpeakerID, modelJSON{v.Model, v.ModelVersion, v.ModelSHA256}, v.NetSpeechMs, v.Sources, v.ConsentRef, v.UpdatedAt})
+					} else {
+						_, err = fmt.Fprintf(w, "%s  %s, %.1f s of speech from %s, %s\n", v.ID, plain(v.SpeakerID), seconds(v.NetSpeechMs), count(v.Sources, "recording"), day(&v.UpdatedAt))
 					}
-					if list.Next == "" {
-						return nil
+					if err != nil {
+						return err
 					}
-					page.After = list.Next
 				}
+				return nil
 			})
 		},
 	}
@@ -127,30 +121,26 @@ what each was in truth, they are what 'timbre calibrate verification --shadow' f
 
 func (a *app) listAttempts(ctx context.Context, p *prints, speaker string, shadow, asJSON bool) error {
 	w := a.con.outWriter()
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		list, err := p.rows.Attempts(ctx, speaker, page)
+	for v, err := range store.Every(ctx, func(ctx context.Context, page store.Page) (store.List[store.Attempt], error) {
+		return p.rows.Attempts(ctx, speaker, page)
+	}) {
 		if err != nil {
 			return err
 		}
-		for _, v := range list.Items {
-			switch {
-			case shadow && !v.Shadow:
-			case asJSON:
-				err = printJSON(w, keptAttempt{v.ID, v.SpeakerID, v.InteractionID, v.Decision, v.LLR, v.Threshold, v.NetSpeechMs, v.Reasons, v.Shadow, v.At})
-			default:
-				llr := "no LLR"
-				if v.LLR != nil {
-					llr = fmt.Sprintf("LLR %.2f", *v.LLR)
-				}
-				_, err = fmt.Fprintf(w, "%s  %s: %s, %s, %.1f s of speech, %s\n", v.ID, plain(v.SpeakerID), v.Decision, llr, seconds(v.NetSpeechMs), v.At.UTC().Format(time.RFC3339))
+		switch {
+		case shadow && !v.Shadow:
+		case asJSON:
+			err = printJSON(w, keptAttempt{v.ID, v.SpeakerID, v.InteractionID, v.Decision, v.LLR, v.Threshold, v.NetSpeechMs, v.Reasons, v.Shadow, v.At})
+		default:
+			llr := "no LLR"
+			if v.LLR != nil {
+				llr = fmt.Sprintf("LLR %.2f", *v.LLR)
 			}
-			if err != nil {
-				return err
-			}
+			_, err = fmt.Fprintf(w, "%s  %s: %s, %s, %.1f s of speech, %s\n", v.ID, plain(v.SpeakerID), v.Decision, llr, seconds(v.NetSpeechMs), v.At.UTC().Format(time.RFC3339))
 		}
-		if list.Next == "" {
-			return nil
+		if err != nil {
+			return err
 		}
-		page.After = list.Next
 	}
+	return nil
 }

@@ -157,26 +157,22 @@ func (a *app) watchlistShowCommand() *cobra.Command {
 				if _, err := r.Watchlist(ctx, args[0]); err != nil {
 					return err
 				}
-				for page := (store.Page{Limit: store.MaxLimit}); ; {
-					list, err := p.rows.WatchlistEntries(ctx, args[0], page)
+				for e, err := range store.Every(ctx, func(ctx context.Context, page store.Page) (store.List[store.WatchlistEntry], error) {
+					return p.rows.WatchlistEntries(ctx, args[0], page)
+				}) {
 					if err != nil {
 						return err
 					}
-					for _, e := range list.Items {
-						approved := "waits for approval"
-						if e.ApprovedBy != "" {
-							approved = "approved by " + plain(e.ApprovedBy)
-						}
-						if _, err := fmt.Fprintf(a.con.outWriter(), "%s: %s, added by %s on %s, %s, expires %s\n", plain(e.SpeakerID), plain(e.Reason), plain(e.AddedBy), day(&e.AddedAt),
-							approved, day(&e.ExpiresAt)); err != nil {
-							return err
-						}
+					approved := "waits for approval"
+					if e.ApprovedBy != "" {
+						approved = "approved by " + plain(e.ApprovedBy)
 					}
-					if list.Next == "" {
-						return nil
+					if _, err := fmt.Fprintf(a.con.outWriter(), "%s: %s, added by %s on %s, %s, expires %s\n", plain(e.SpeakerID), plain(e.Reason), plain(e.AddedBy), day(&e.AddedAt),
+						approved, day(&e.ExpiresAt)); err != nil {
+						return err
 					}
-					page.After = list.Next
 				}
+				return nil
 			})
 		},
 	}

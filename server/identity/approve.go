@@ -100,55 +100,45 @@ func (r *Registry) requester(ctx context.Context, v store.Voiceprint) (string, e
 	if err != nil {
 		return "", err
 	}
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		list, err := r.rows.Audit(ctx, alias, page)
+	for e, err := range store.Every(ctx, func(ctx context.Context, page store.Page) (store.List[store.AuditEntry], error) {
+		return r.rows.Audit(ctx, alias, page)
+	}) {
 		if err != nil {
 			return "", err
 		}
-		for _, e := range list.Items {
-			if (e.Action == "enrol" || e.Action == "replace_print") && e.Detail["voiceprint"] == v.ID {
-				return e.Actor, nil
-			}
+		if (e.Action == "enrol" || e.Action == "replace_print") && e.Detail["voiceprint"] == v.ID {
+			return e.Actor, nil
 		}
-		if list.Next == "" {
-			return "", nil
-		}
-		page.After = list.Next
 	}
+	return "", nil
 }
 
 // expirePending removes the prints that have waited for approval for as many days as days says for the person's jurisdiction, and
 // returns how many there were.
 func (r *Registry) expirePending(ctx context.Context, by string, rules func(jurisdiction string) Rules) (int, error) {
 	n, now := 0, r.now()
-	for page := (store.Page{Limit: 200}); ; {
-		list, err := r.rows.PendingVoiceprints(ctx, page)
+	for v, err := range store.Every(ctx, r.rows.PendingVoiceprints) {
 		if err != nil {
 			return n, err
 		}
-		for _, v := range list.Items {
-			where, err := r.Jurisdiction(ctx, v.SpeakerID)
-			if err != nil {
-				return n, err
-			}
-			if v.UpdatedAt.Add(time.Duration(rules(where).PendingDays) * 24 * time.Hour).After(now) {
-				continue
-			}
-			err = r.rows.DeleteVoiceprint(ctx, v.ID)
-			if errors.Is(err, store.ErrNotFound) { // decided meanwhile
-				continue
-			}
-			if err == nil {
-				_, err = r.log(ctx, by, "expire_pending", v.SpeakerID, map[string]string{"voiceprint": v.ID})
-			}
-			if err != nil {
-				return n, err
-			}
-			n++
+		where, err := r.Jurisdiction(ctx, v.SpeakerID)
+		if err != nil {
+			return n, err
 		}
-		if list.Next == "" {
-			return n, nil
+		if v.UpdatedAt.Add(time.Duration(rules(where).PendingDays) * 24 * time.Hour).After(now) {
+			continue
 		}
-		page.After = list.Next
+		err = r.rows.DeleteVoiceprint(ctx, v.ID)
+		if errors.Is(err, store.ErrNotFound) { // decided meanwhile
+			continue
+		}
+		if err == nil {
+			_, err = r.log(ctx, by, "expire_pending", v.SpeakerID, map[string]string{"voiceprint": v.ID})
+		}
+		if err != nil {
+			return n, err
+		}
+		n++
 	}
+	return n, nil
 }

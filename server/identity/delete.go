@@ -144,21 +144,15 @@ func (r *Registry) Hold(ctx context.Context, by, speaker, reason string) (store.
 // Holds returns the legal holds on a person, released ones too, the earliest first.
 func (r *Registry) Holds(ctx context.Context, speaker string) ([]store.Hold, error) {
 	var out []store.Hold
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		list, err := r.rows.Holds(ctx, page)
+	for h, err := range store.Every(ctx, r.rows.Holds) {
 		if err != nil {
 			return nil, err
 		}
-		for _, h := range list.Items {
-			if h.Kind == store.HoldSpeaker && h.Subject == speaker {
-				out = append(out, h)
-			}
+		if h.Kind == store.HoldSpeaker && h.Subject == speaker {
+			out = append(out, h)
 		}
-		if list.Next == "" {
-			return out, nil
-		}
-		page.After = list.Next
 	}
+	return out, nil
 }
 
 // Release ends a legal hold. Errors: store.ErrNotFound, store.ErrConflict where it was released before.
@@ -184,39 +178,35 @@ func (r *Registry) Sweep(ctx context.Context, by string, rules func(jurisdiction
 		return n, err
 	}
 	now := r.now()
-	for page := (store.Page{Limit: 200}); ; {
-		list, err := r.rows.SpeakersUnused(ctx, now, page)
+	for s, err := range store.Every(ctx, func(ctx context.Context, page store.Page) (store.List[store.Speaker], error) {
+		return r.rows.SpeakersUnused(ctx, now, page)
+	}) {
 		if err != nil {
 			return n, err
 		}
-		for _, s := range list.Items {
-			where, err := r.Jurisdiction(ctx, s.ID)
-			if err != nil {
-				return n, err
-			}
-			cause, err := r.due(ctx, s, rules(where).PrintUnusedMonths)
-			if err != nil {
-				return n, err
-			}
-			if cause == "" {
-				continue
-			}
-			_, err = r.Delete(ctx, by, s.ID, cause)
-			switch {
-			case errors.Is(err, ErrHeld):
-				n.Held++
-			case errors.Is(err, store.ErrNotFound): // deleted meanwhile
-			case err != nil:
-				return n, err
-			default:
-				n.Deleted++
-			}
+		where, err := r.Jurisdiction(ctx, s.ID)
+		if err != nil {
+			return n, err
 		}
-		if list.Next == "" {
-			return n, nil
+		cause, err := r.due(ctx, s, rules(where).PrintUnusedMonths)
+		if err != nil {
+			return n, err
 		}
-		page.After = list.Next
+		if cause == "" {
+			continue
+		}
+		_, err = r.Delete(ctx, by, s.ID, cause)
+		switch {
+		case errors.Is(err, ErrHeld):
+			n.Held++
+		case errors.Is(err, store.ErrNotFound): // deleted meanwhile
+		case err != nil:
+			return n, err
+		default:
+			n.Deleted++
+		}
 	}
+	return n, nil
 }
 
 // due returns why a person's time is over, or "".

@@ -113,42 +113,37 @@ func (r *Registry) Searched(ctx context.Context, by string, s Search) error {
 // Gallery opens every print of a model that a search may compare with and gives it to visit: of a watchlist's approved entries or,
 // where list is empty, of everybody enrolled whose consent is in force. Who opted out is left out. print is the receiver's.
 func (r *Registry) Gallery(ctx context.Context, list string, m Model, visit func(v store.Voiceprint, print []byte) error) error {
-	for page := (store.Page{Limit: store.MaxLimit}); ; {
-		rows, err := r.rows.Gallery(ctx, m.Name, m.Version, list, page)
+	for v, err := range store.Every(ctx, func(ctx context.Context, page store.Page) (store.List[store.Voiceprint], error) {
+		return r.rows.Gallery(ctx, m.Name, m.Version, list, page)
+	}) {
 		if err != nil {
 			return err
 		}
-		for i := range rows.Items {
-			v := &rows.Items[i]
-			if v.ModelSHA256 != m.SHA256 {
-				continue
-			}
-			if out, err := r.OptedOut(ctx, v.SpeakerID); err != nil {
+		if v.ModelSHA256 != m.SHA256 {
+			continue
+		}
+		if out, err := r.OptedOut(ctx, v.SpeakerID); err != nil {
+			return err
+		} else if out {
+			continue
+		}
+		if list == "" { // who withdrew is not compared with, nor who never agreed: a print that was made for a watchlist
+			if c, _, err := r.consent(ctx, v.SpeakerID, "", false); err != nil {
 				return err
-			} else if out {
+			} else if c == nil {
 				continue
-			}
-			if list == "" { // who withdrew is not compared with, nor who never agreed: a print that was made for a watchlist
-				if c, _, err := r.consent(ctx, v.SpeakerID, "", false); err != nil {
-					return err
-				} else if c == nil {
-					continue
-				}
-			}
-			plain, err := r.open(ctx, v)
-			if errors.Is(err, ErrKeyDestroyed) { // deleted while we looked
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if err := visit(*v, plain); err != nil {
-				return err
 			}
 		}
-		if rows.Next == "" {
-			return nil
+		plain, err := r.open(ctx, &v)
+		if errors.Is(err, ErrKeyDestroyed) { // deleted while we looked
+			continue
 		}
-		page.After = rows.Next
+		if err != nil {
+			return err
+		}
+		if err := visit(v, plain); err != nil {
+			return err
+		}
 	}
+	return nil
 }

@@ -123,21 +123,17 @@ func harmless(s string) string {
 
 // each calls f for every interaction of the query, in its order.
 func (t *Tenant) each(ctx context.Context, q Query, f func(*Summary) error) (n int, err error) {
-	page := Page{Limit: exportPage}
-	for {
-		l, err := t.Interactions(ctx, q, page)
+	for v, err := range Every(ctx, func(ctx context.Context, page Page) (List[Summary], error) {
+		page.Limit = exportPage
+		return t.Interactions(ctx, q, page)
+	}) {
 		if err != nil {
 			return n, err
 		}
-		for i := range l.Items {
-			if err := f(&l.Items[i]); err != nil {
-				return n, err
-			}
-			n++
+		if err := f(&v); err != nil {
+			return n, err
 		}
-		if l.Next == "" {
-			return n, nil
-		}
-		page.After = l.Next
+		n++
 	}
+	return n, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -24,6 +25,29 @@ const MaxLimit = 1000
 type List[T any] struct {
 	Items []T
 	Next  string // cursor of the next page; "" at the end
+}
+
+// Every yields all rows of a list, which is read page by page. An error is the last that it yields.
+func Every[T any](ctx context.Context, list func(context.Context, Page) (List[T], error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for p := (Page{Limit: MaxLimit}); ; {
+			l, err := list(ctx, p)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, v := range l.Items {
+				if !yield(v, nil) {
+					return
+				}
+			}
+			if l.Next == "" {
+				return
+			}
+			p.After = l.Next
+		}
+	}
 }
 
 func (p Page) limit() (int, error) {

@@ -51,7 +51,7 @@ func (t *tenant) Form(ctx context.Context, id string, version int) (console.Form
 }
 
 func (t *tenant) Forms(ctx context.Context) ([]console.Form, error) {
-	return all(func(p store.Page) (store.List[store.Form], error) { return t.t.Forms(ctx, p) }, func(v store.Form) console.Form { return console.Form(v) })
+	return all(ctx, t.t.Forms, func(v store.Form) console.Form { return console.Form(v) })
 }
 
 func (t *tenant) SaveView(ctx context.Context, v console.SavedView) (console.SavedView, error) {
@@ -89,7 +89,7 @@ func (t *tenant) Tasks(ctx context.Context, q console.TaskQuery, p console.Page)
 }
 
 func (t *tenant) APIKeys(ctx context.Context) ([]console.APIKey, error) {
-	return all(func(p store.Page) (store.List[store.APIKey], error) { return t.t.APIKeys(ctx, p) }, func(v store.APIKey) console.APIKey {
+	return all(ctx, t.t.APIKeys, func(v store.APIKey) console.APIKey {
 		return console.APIKey{ID: v.ID, Name: v.Name, Scopes: v.Scopes, CreatedAt: v.CreatedAt, UsedAt: v.UsedAt, ExpiresAt: v.ExpiresAt, RevokedAt: v.RevokedAt}
 	})
 }

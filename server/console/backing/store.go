@@ -69,21 +69,15 @@ func sliceOf[R, T any](rows []R, err error, of func(R) T) ([]T, error) {
 }
 
 // all reads every page of a list of what one tenant has few of.
-func all[R, T any](read func(store.Page) (store.List[R], error), of func(R) T) ([]T, error) {
+func all[R, T any](ctx context.Context, list func(context.Context, store.Page) (store.List[R], error), of func(R) T) ([]T, error) {
 	var out []T
-	for p := (store.Page{Limit: store.MaxLimit}); ; {
-		l, err := read(p)
+	for r, err := range store.Every(ctx, list) {
 		if err != nil {
 			return nil, fault(err)
 		}
-		for _, r := range l.Items {
-			out = append(out, of(r))
-		}
-		if l.Next == "" {
-			return out, nil
-		}
-		p.After = l.Next
+		out = append(out, of(r))
 	}
+	return out, nil
 }
 
 // SessionUser implements console.Store.
@@ -106,7 +100,7 @@ func (t *tenant) UserByLogin(ctx context.Context, login string) (console.User, e
 }
 
 func (t *tenant) Users(ctx context.Context) ([]console.User, error) {
-	return all(func(p store.Page) (store.List[store.User], error) { return t.t.Users(ctx, p) }, func(u store.User) console.User { return console.User(u) })
+	return all(ctx, t.t.Users, func(u store.User) console.User { return console.User(u) })
 }
 
 func (t *tenant) SaveUser(ctx context.Context, u console.User) (console.User, error) {
@@ -188,7 +182,7 @@ func (t *tenant) AgentFigures(ctx context.Context, agent string, from, to time.T
 }
 
 func (t *tenant) Running(ctx context.Context) ([]*interaction.Interaction, error) {
-	out, err := all(func(p store.Page) (store.List[store.Checkpoint], error) { return t.t.Checkpoints(ctx, p) },
+	out, err := all(ctx, t.t.Checkpoints,
 		func(c store.Checkpoint) *interaction.Interaction { return c.Record })
 	slices.SortStableFunc(out, func(a, b *interaction.Interaction) int {
 		return cmp.Compare(started(b), started(a))
@@ -209,7 +203,9 @@ func (t *tenant) AddCorrection(ctx context.Context, call, segment string, c inte
 }
 
 func (t *tenant) Queues(ctx context.Context) ([]string, error) {
-	return all(func(p store.Page) (store.List[store.Entry], error) { return t.t.Entries(ctx, store.KindQueue, p) }, func(e store.Entry) string { return e.ID })
+	return all(ctx, func(ctx context.Context, p store.Page) (store.List[store.Entry], error) {
+		return t.t.Entries(ctx, store.KindQueue, p)
+	}, func(e store.Entry) string { return e.ID })
 }
 
 func (t *tenant) Alerts(ctx context.Context, q console.AlertQuery, p console.Page) (console.List[console.Alert], error) {
