@@ -71,7 +71,7 @@ person alone is on it.`,
 	fs.StringVar(&f.customer, "customer", "", "your `ID` of the customer, for the record")
 	fs.StringVar(&f.language, "language", "", "BCP 47 `tag` of the language spoken, as en-GB, for the record")
 	fs.StringVar(&f.csat, "csat", "", "`FILE` of timbre calibrate csat, to predict the answer to a survey")
-	fs.StringVar(&f.emotionModel, "emotion-model", analysis.EmotionModel, "`NAME` of a shipped emotion model, or the folder of another one")
+	fs.StringVar(&f.emotionModel, "emotion-model", analysis.DefaultEmotionModel, "`NAME` of a shipped emotion model, or the folder of another one")
 	fs.BoolVar(&f.json, "json", false, "print one interaction record per line")
 	fs.StringVarP(&f.out, "output", "o", "", "also write a JSON record and an SVG timeline per call into `DIR`")
 	fs.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "`number` of recordings analysed at a time")

@@ -316,7 +316,7 @@ func TestAnalyzeReadsEmotionByTheModelThatIsNamed(t *testing.T) {
 		}
 		return strings.Join(names, ", ")
 	}
-	if got, want := reader(), analysis.EmotionModel+" "+models.NonCommercial; got != want {
+	if got, want := reader(), analysis.DefaultEmotionModel+" "+models.NonCommercial; got != want {
 		t.Errorf("emotion is read by %q, want %q", got, want)
 	}
 	if got, want := reader("--emotion-model", freeEmotionModel), freeEmotionModel+" "+models.Permissive; got != want {

@@ -145,7 +145,7 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) error {
 		return err
 	}
 	log := c.Logger(a.con.errWriter())
-	emotion, err := loadArtefact(cmp.Or(c.EmotionModel, analysis.EmotionModel))
+	emotion, err := loadArtefact(cmp.Or(c.EmotionModel, analysis.DefaultEmotionModel))
 	if err != nil {
 		return fmt.Errorf("serve: emotion_model: %w", err)
 	}

@@ -200,9 +200,9 @@ func TestLicencesBeyondLoopback(t *testing.T) {
 		accept bool
 		refuse bool
 	}{
-		{analysis.EmotionModel, models.NonCommercial, "127.0.0.1:1", false, false},
-		{analysis.EmotionModel, models.NonCommercial, "0.0.0.0:1", true, false},
-		{analysis.EmotionModel, models.NonCommercial, "0.0.0.0:1", false, true},
+		{analysis.DefaultEmotionModel, models.NonCommercial, "127.0.0.1:1", false, false},
+		{analysis.DefaultEmotionModel, models.NonCommercial, "0.0.0.0:1", true, false},
+		{analysis.DefaultEmotionModel, models.NonCommercial, "0.0.0.0:1", false, true},
 		{freeEmotionModel, models.Permissive, "0.0.0.0:1", false, false},
 	} {
 		emotion, err := models.Load(c.model)

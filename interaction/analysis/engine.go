@@ -12,8 +12,8 @@ import (
 // speechModel is the shipped model that tells speech from other sounds.
 const speechModel = "vad-gru-v1"
 
-// EmotionModel is the shipped model that reads what a segment expresses, where no other one is given.
-const EmotionModel = "emotion-tdnn-v1"
+// DefaultEmotionModel is the shipped model that reads what a segment expresses, where no other one is given.
+const DefaultEmotionModel = "emotion-tdnn-v1"
 
 // Engine holds the loaded models, shared by all sessions. Safe for concurrent use.
 type Engine struct {
@@ -25,7 +25,7 @@ type Engine struct {
 	emotionModel interaction.Model
 }
 
-// NewEngine loads the shipped models and checks that they are intact. Emotion is read by the model emotion, by EmotionModel where that is nil.
+// NewEngine loads the shipped models and checks that they are intact. Emotion is read by the model emotion, by DefaultEmotionModel where that is nil.
 func NewEngine(emotion *models.Artefact) (*Engine, error) {
 	a, err := models.Load(speechModel)
 	if err != nil {
@@ -38,7 +38,7 @@ func NewEngine(emotion *models.Artefact) (*Engine, error) {
 	e := &Engine{vad: vad.DefaultOptions(), net: net}
 	e.models = append(e.models, identity(a))
 	if emotion == nil {
-		if emotion, err = models.Load(EmotionModel); err != nil {
+		if emotion, err = models.Load(DefaultEmotionModel); err != nil {
 			return nil, fmt.Errorf("analysis: %w", err)
 		}
 	}

@@ -23,14 +23,14 @@ from artefact import write
 TRAIN = ["train", "train_aux", "train_arousal"]
 VERSIONS = ["phone", "wide", "line1", "gsm", "opus", "line2"]
 SPEAKER_FOLDS = 6
-STEPS = 800  # of the trunk
+STEPS = 1200  # of the trunk
 PLAIN, EPOCHS = 4, 20  # networks over the functionals alone, beside the heads of the trunk
 
 
 class Ensemble:
     """A trunk and the networks behind it, trained on the clips index of pool."""
 
-    def __init__(self, pool, cepstra, begin, index, seed=0):
+    def __init__(self, pool, cepstra, begin, index, seed=50):
         self.pool, self.cepstra = pool, cepstra
         self.trunk, heads, scaler, moving = trunk.train(pool, cepstra, index, seed, begin, STEPS)
         self.scaler = scaler.with_learned(moving.mean.numpy(), moving.scale.numpy())
