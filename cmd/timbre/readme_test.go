@@ -68,6 +68,21 @@ func TestReadmeNamesWhatExists(t *testing.T) {
 			t.Errorf("README names make %s, which the Makefile has not", m[1])
 		}
 	}
+	for _, m := range regexp.MustCompile("`go test [^`]*-run '?([A-Za-z|]+)'? \\./([a-z/]+)`").FindAllStringSubmatch(readme, -1) {
+		files, err := filepath.Glob(filepath.Join(root, m[2], "*_test.go"))
+		if err != nil || len(files) == 0 {
+			t.Errorf("README tests %s: %d files, %v", m[2], len(files), err)
+		}
+		var text []byte
+		for _, f := range files {
+			text = append(text, testkit.Read(t, f)...)
+		}
+		for _, name := range strings.Split(m[1], "|") {
+			if !regexp.MustCompile(`(?m)^func Test\w*` + name).Match(text) {
+				t.Errorf("README runs tests named %s in %s, which has none", name, m[2])
+			}
+		}
+	}
 	for _, m := range regexp.MustCompile("`timbre ([a-z]+)").FindAllStringSubmatch(readme, -1) {
 		wantExit(t, exitDone, []string{m[1], "-h"})
 	}
