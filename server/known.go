@@ -47,17 +47,11 @@ func refusal(err error) error {
 }
 
 func (v *voices) OptOut(ctx context.Context, tenant, by, id, source string) error {
-	r, err := v.registry(tenant)
+	d, err := v.decider(tenant)
 	if err != nil {
 		return err
 	}
-	receipt, err := r.OptOut(ctx, by, id, source)
-	if errors.Is(err, store.ErrUnavailable) && receipt != nil { // the rows are gone; what is left is to rebuild the file
-		err = v.store.Scrub(ctx)
-	}
-	if v.known != nil {
-		v.known.Forget(tenant)
-	}
+	_, err = d.OptOut(ctx, by, id, source)
 	return fault(err)
 }
 

@@ -186,17 +186,23 @@ func (p *prints) ownPolicy(ctx context.Context) error {
 	return nil
 }
 
-// desk returns what enrols, compares and searches with the model of v.
+// decider returns what decides about the persons; it needs no model.
+func (p *prints) decider() *people.Desk {
+	return &people.Desk{Registry: p.registry, Policy: p.policy, Scrub: p.db.Scrub}
+}
+
+// desk returns what enrols, compares and searches with the model of v, beside what decider does.
 func (p *prints) desk(v *voices) *people.Desk {
 	id := v.model.ID()
-	return &people.Desk{Registry: p.registry, Policy: p.policy,
-		Known: caller.New(caller.Options{Model: v.model, Now: time.Now, Name: interaction.Model{
-			Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: v.manifest.LicenceClass,
-		}}),
-		Extractor: func() (*voiceprint.Extractor, func(), error) {
-			x, err := v.extractor()
-			return x, func() { v.extractors.Put(x) }, err
-		}}
+	d := p.decider()
+	d.Known = caller.New(caller.Options{Model: v.model, Now: time.Now, Name: interaction.Model{
+		Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: v.manifest.LicenceClass,
+	}})
+	d.Extractor = func() (*voiceprint.Extractor, func(), error) {
+		x, err := v.extractor()
+		return x, func() { v.extractors.Put(x) }, err
+	}
+	return d
 }
 
 // close closes the database and adds what went wrong to *err.

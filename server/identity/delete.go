@@ -69,8 +69,8 @@ func (r *Receipt) Verify(public ed25519.PublicKey) error {
 // Delete destroys a person's key, in the database and, for the copies of it that are elsewhere, what unwraps it in the key file; then
 // every row about the person. It returns the signed receipt. That it was asked for is in the
 // audit log before anything is destroyed, so that a crash leaves a trace. Errors: store.ErrNotFound, ErrHeld with the reason of
-// the hold. With store.ErrUnavailable the rows are gone, the receipt is good, and only the file still has to be rebuilt
-// (store.Store.Scrub).
+// the hold. With a receipt beside the error, which is store.ErrUnavailable then, the rows are gone, the receipt is good, and only the
+// file still has to be rebuilt (store.Store.Scrub).
 func (r *Registry) Delete(ctx context.Context, by, speaker, cause string) (*Receipt, error) {
 	alias, err := r.keys.Pseudonym(r.subject(speaker))
 	if err != nil {
@@ -112,7 +112,10 @@ func (r *Registry) Delete(ctx context.Context, by, speaker, cause string) (*Rece
 		return nil, errors.Join(e, err)
 	}
 	receipt.DeletedAt, receipt.AuditSeq, receipt.AuditHash = entry.At, entry.Seq, hex.EncodeToString(entry.Hash)
-	return receipt, errors.Join(r.sign(receipt), err)
+	if e := r.sign(receipt); e != nil {
+		return nil, errors.Join(e, err)
+	}
+	return receipt, err
 }
 
 // sign signs a receipt. The public key is part of what is signed.

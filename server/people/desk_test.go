@@ -27,7 +27,9 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 type office struct {
 	*Desk
 	t               *testing.T
+	db              *store.Store
 	rows            *store.Tenant
+	keys            *identity.KeyFile
 	agent, customer voiceprint.Speech
 	heard           int
 }
@@ -58,7 +60,7 @@ func newOffice(t *testing.T) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &office{t: t, rows: db.Tenant("default")}
+	o := &office{t: t, db: db, rows: db.Tenant("default"), keys: keys}
 	o.Desk = &Desk{
 		Registry: identity.NewRegistry(o.rows, keys, time.Now), Policy: policy.Default(),
 		Known: caller.New(caller.Options{Model: model, Name: interaction.Model{Name: a.Manifest.Name, Version: a.Manifest.Version}, Now: time.Now}),
@@ -66,6 +68,7 @@ func newOffice(t *testing.T) *office {
 			x, err := model.NewExtractor()
 			return x, func() {}, err
 		},
+		Scrub: db.Scrub,
 	}
 	f, err := os.Open(testkit.Testdata(t, "calls", "sample-call.wav"))
 	if err != nil {
