@@ -214,25 +214,17 @@ func (p *prints) close(err *error) {
 
 // openKeys opens the key file, or makes it where that orphans nothing.
 func (p *prints) openKeys(ctx context.Context, path string, need access) error {
-	keys, err := identity.OpenKeyFile(path)
+	open := func() (*identity.KeyFile, error) { return identity.OpenKeyFile(path) }
+	if need == mayCreate {
+		open = func() (*identity.KeyFile, error) { return people.OpenKeys(ctx, p.db, path, p.rows.ID()) }
+	}
+	keys, err := open()
 	switch {
+	case errors.Is(err, people.ErrOrphans):
+		return fmt.Errorf("key file %s: not found, but the database holds prints that need it: give the right --key-file", path)
 	case errors.Is(err, fs.ErrNotExist) && need == anyKeys:
 		return nil
-	case errors.Is(err, fs.ErrNotExist) && need == mayCreate:
-		sealed, err := p.rows.PersonKeysNotUnder(ctx, "", store.Page{Limit: 1})
-		if err != nil {
-			return err
-		}
-		if len(sealed.Items) > 0 {
-			return fmt.Errorf("key file %s: not found, but the database holds prints that need it: give the right --key-file", path)
-		}
-		if keys, err = identity.CreateKeyFile(path, p.rows.ID()); errors.Is(err, fs.ErrExist) { // another process was faster
-			keys, err = identity.OpenKeyFile(path)
-		}
-		if err != nil {
-			return err
-		}
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && need == needsKeys:
 		return fmt.Errorf("key file %s: not found, want the one that the prints were sealed with", path)
 	case err != nil:
 		return err
