@@ -24,10 +24,8 @@ const actor = "server"
 
 // registry returns the registry of a tenant, whose keys are made with its first person.
 func (v *voices) registry(tenant string) (*identity.Registry, error) {
-	if _, err := v.keys.Present(tenant); errors.Is(err, identity.ErrUnknownKey) {
-		if err := v.keys.AddTenant(tenant); err != nil {
-			return nil, err
-		}
+	if err := v.keys.EnsureTenant(tenant); err != nil {
+		return nil, err
 	}
 	return identity.NewRegistry(v.store.Tenant(tenant), v.keys, v.now), nil
 }

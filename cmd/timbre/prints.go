@@ -229,8 +229,8 @@ func (p *prints) openKeys(ctx context.Context, path string, need access) error {
 	case err != nil:
 		return err
 	}
-	if _, err := keys.Present(p.rows.ID()); errors.Is(err, identity.ErrUnknownKey) && need == mayCreate {
-		if err := keys.AddTenant(p.rows.ID()); err != nil {
+	if need == mayCreate {
+		if err := keys.EnsureTenant(p.rows.ID()); err != nil {
 			return err
 		}
 	}
