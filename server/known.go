@@ -87,18 +87,18 @@ func (c callers) Voice(ctx context.Context, s ingest.Start, p permit.Permit) (an
 	if err != nil {
 		return nil, err
 	}
-	reg, err := v.registry(cmp.Or(s.Tenant, v.tenant))
+	d, err := v.decider(cmp.Or(s.Tenant, v.tenant))
 	if err != nil {
 		return nil, err
 	}
-	call, err := v.known.Call(ctx, reg, p, made.Rules())
+	call, err := v.known.Call(ctx, d.Registry, p, made.Rules())
 	if err != nil { // not a nil *caller.Call in an interface
 		return nil, err
 	}
 	if !made.PassiveEnrolment {
 		return call, nil
 	}
-	return &enroller{call, v, &people.Desk{Registry: reg, Known: v.known, Policy: v.policy, Extractor: v.extractor}, made}, nil
+	return &enroller{call, v, d, made}, nil
 }
 
 // enroller is the voice of a call of which prints may be made.
