@@ -14,7 +14,7 @@ var Allowed = map[string][]string{
 	"engine/audio":             {"engine/timeline"},
 	"engine/vad":               {"engine", "engine/nn", "engine/timeline"},
 	"models":                   {"engine/nn"},
-	"voiceprint/eval":          {},
+	"voiceprint/eval":          {"internal/table"},
 	"voiceprint":               {"engine", "engine/audio", "engine/nn", "engine/timeline", "engine/vad", "models", "voiceprint/eval"},
 	"sentiment":                {"engine", "engine/nn", "engine/timeline"},
 	"sentiment/eval":           {"engine", "engine/timeline", "engine/vad", "sentiment"},
@@ -33,7 +33,7 @@ var Allowed = map[string][]string{
 	"server/identity":          {"interaction", "server/store"},
 	"server/ingest":            {"engine/audio", "interaction"},
 	"server/live":              {"interaction", "interaction/policy", "interaction/analysis", "server/ingest"},
-	"server/people":            {"voiceprint", "interaction", "interaction/policy", "server/caller", "server/identity", "server/policy", "server/store"},
+	"server/people":            {"internal/table", "voiceprint", "interaction", "interaction/policy", "server/caller", "server/identity", "server/policy", "server/store"},
 	"server/policy":            {"interaction/policy", "server/identity"},
 	"server/recording":         {"engine/audio"},
 	"server/store":             {"interaction"},
@@ -42,10 +42,11 @@ var Allowed = map[string][]string{
 	"models/train/vad/steps":   {"engine", "engine/nn", "engine/vad"},
 	"models/train/emotion/lld": {"engine", "engine/vad", "models", "sentiment", "sentiment/eval"},
 	"cmd/timbre": {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "voiceprint/eval", "sentiment", "sentiment/eval", "interaction", "interaction/csat",
-		"interaction/policy", "interaction/analysis", "server", "server/api", "server/caller", "server/identity", "server/ingest", "server/people", "server/policy", "server/store", "internal/degrade"},
+		"interaction/policy", "interaction/analysis", "server", "server/api", "server/caller", "server/identity", "server/ingest", "server/people", "server/policy", "server/store", "internal/degrade", "internal/table"},
 	"internal/demo":    {"interaction"},
 	"internal/faults":  {},
 	"internal/load":    {"engine/audio", "interaction", "server/ingest"},
+	"internal/table":   {},
 	"internal/testkit": {},
 	"internal/degrade": {"engine/audio"},
 	"internal/layers":  {},
@@ -54,4 +55,4 @@ var Allowed = map[string][]string{
 // Pure lists the packages that are slices in, slices out: no files, no network, no logging, no clock and no goroutines, so
 // that whoever calls them decides about all of these.
 var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy", "server/events/rules", "voiceprint", "sentiment", "sentiment/eval",
-	"interaction/csat", "internal/degrade", "server/console/scorecard"}
+	"interaction/csat", "internal/degrade", "internal/table", "server/console/scorecard"}
