@@ -25,12 +25,12 @@ func (r heldFile) DeleteSpeaker(ctx context.Context, id string) (store.Deletion,
 // TestGoneButForTheFile: a deletion whose rows are gone tries once more to rebuild the file, and tells by a receipt beside the error that
 // only this is left to do; what deleted nothing rebuilds nothing.
 func TestGoneButForTheFile(t *testing.T) {
+	o := newOffice(t)
+	ctx, registry := t.Context(), o.Registry
 	held := fmt.Errorf("%w: scrub: still held", store.ErrUnavailable)
-	for name, end := range map[string]func(o *office) (*identity.Receipt, error){
-		"delete": func(o *office) (*identity.Receipt, error) {
-			return o.Delete(o.t.Context(), "tester", "anna", "request")
-		},
-		"opt_out": func(o *office) (*identity.Receipt, error) { return o.OptOut(o.t.Context(), "tester", "anna", "call") },
+	for name, end := range map[string]func(who string) (*identity.Receipt, error){
+		"delete":  func(who string) (*identity.Receipt, error) { return o.Delete(ctx, "tester", who, "request") },
+		"opt_out": func(who string) (*identity.Receipt, error) { return o.OptOut(ctx, "tester", who, "call") },
 	} {
 		for _, c := range []struct {
 			name           string
@@ -45,10 +45,11 @@ func TestGoneButForTheFile(t *testing.T) {
 			{name: "not_at_all", held: true, enrolled: true, scrub: held, scrubs: 1, receipt: true, is: held},
 			{name: "nothing_is_kept", held: true, is: store.ErrNotFound},
 		} {
-			t.Run(name+"_"+c.name, func(t *testing.T) {
-				o := newOffice(t)
+			who := name + "_" + c.name
+			t.Run(who, func(t *testing.T) {
+				o.Registry = registry
 				if c.enrolled {
-					if _, err := o.enrol(Request{Speaker: "anna", ConsentRef: "r", Consent: vouched("web")}, o.customer); err != nil {
+					if _, err := o.enrol(Request{Speaker: who, ConsentRef: "r", Consent: vouched("web")}, o.customer); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -60,7 +61,7 @@ func TestGoneButForTheFile(t *testing.T) {
 				if name == "opt_out" && errors.Is(c.is, store.ErrNotFound) {
 					c.is = nil
 				}
-				r, err := end(o)
+				r, err := end(who)
 				if !errors.Is(err, c.is) || (err == nil) != (c.is == nil) {
 					t.Errorf("%v, want %v", err, c.is)
 				}
@@ -70,10 +71,10 @@ func TestGoneButForTheFile(t *testing.T) {
 				if (r != nil) != c.receipt || r != nil && (r.Signature == "" || r.Destroyed["voiceprints"] != 1) {
 					t.Errorf("receipt %+v, want one: %t", r, c.receipt)
 				}
-				if out, err := o.Registry.OptedOut(t.Context(), "anna"); err != nil || out != (name == "opt_out") {
+				if out, err := o.Registry.OptedOut(ctx, who); err != nil || out != (name == "opt_out") {
 					t.Errorf("opted out %t, %v", out, err)
 				}
-				if _, err := o.rows.Speaker(t.Context(), "anna"); !errors.Is(err, store.ErrNotFound) {
+				if _, err := o.rows.Speaker(ctx, who); !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("the person's row: %v, want ErrNotFound", err)
 				}
 			})
@@ -83,24 +84,25 @@ func TestGoneButForTheFile(t *testing.T) {
 
 // TestWhoIsGoneIsForgotten: from a deletion, an opt-out or a withdrawal on, the loaded galleries hold nobody against the person.
 func TestWhoIsGoneIsForgotten(t *testing.T) {
-	for name, end := range map[string]func(o *office) error{
-		"delete":  func(o *office) error { _, err := o.Delete(o.t.Context(), "tester", "anna", "request"); return err },
-		"opt_out": func(o *office) error { _, err := o.OptOut(o.t.Context(), "tester", "anna", "call"); return err },
-		"withdraw": func(o *office) error {
-			if n, err := o.WithdrawConsent(o.t.Context(), "tester", "anna", identity.PurposeVerify); n != 1 {
+	o := newOffice(t)
+	ctx := t.Context()
+	for name, end := range map[string]func(who string) error{
+		"delete":  func(who string) error { _, err := o.Delete(ctx, "tester", who, "request"); return err },
+		"opt_out": func(who string) error { _, err := o.OptOut(ctx, "tester", who, "call"); return err },
+		"withdraw": func(who string) error {
+			if n, err := o.WithdrawConsent(ctx, "tester", who, identity.PurposeVerify); n != 1 {
 				return fmt.Errorf("%d consents withdrawn, %w", n, err)
 			}
 			return nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := newOffice(t)
-			if _, err := o.enrol(Request{Speaker: "anna", ConsentRef: "r", Consent: vouched("web")}, o.customer); err != nil {
+			if _, err := o.enrol(Request{Speaker: name, ConsentRef: "r", Consent: vouched("web")}, o.customer); err != nil {
 				t.Fatal(err)
 			}
 			loaded := func() int {
 				t.Helper()
-				g, _, err := o.gallery(t.Context(), "", identity.DefaultRules())
+				g, _, err := o.gallery(ctx, "", identity.DefaultRules())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -109,7 +111,7 @@ func TestWhoIsGoneIsForgotten(t *testing.T) {
 			if n := loaded(); n != 1 {
 				t.Fatalf("%d prints loaded, want 1", n)
 			}
-			if err := end(o); err != nil {
+			if err := end(name); err != nil {
 				t.Fatal(err)
 			}
 			if n := loaded(); n != 0 {
