@@ -1,6 +1,9 @@
 package interaction
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // SchemaID is the value of Interaction.Schema in every record that this package writes.
 const SchemaID = "timbre.interaction/1"
@@ -109,6 +112,16 @@ type Participant struct {
 	DisplayName string `json:"display_name,omitempty"`
 	FromMs      int64  `json:"from_ms"`
 	ToMs        int64  `json:"to_ms"`
+}
+
+// ExternalID returns the site's id of who had a role, the last of several legs that are named; "" where none is.
+func (r *Interaction) ExternalID(role Role) string {
+	for _, p := range slices.Backward(r.Participants) {
+		if p.Role == role && p.ExternalID != "" {
+			return p.ExternalID
+		}
+	}
+	return ""
 }
 
 // Mark is something that the platform or a person told about the call at a time.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/internal/loopback"
 	"github.com/timbre-voice/timbre/server/events"
 	"github.com/timbre-voice/timbre/server/events/rules"
 	"github.com/timbre-voice/timbre/server/policy"
@@ -182,19 +182,12 @@ func (c *Config) webhooks() events.StaticWebhooks {
 
 // Loopback reports whether everything that the server listens on is reached from this machine alone.
 func (c *Config) Loopback() bool {
-	return loopback(c.Addr) && (c.AudioSocketAddr == "" || loopback(c.AudioSocketAddr))
+	return local(c.Addr) && (c.AudioSocketAddr == "" || local(c.AudioSocketAddr))
 }
 
-func loopback(addr string) bool {
+func local(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.Unmap().IsLoopback()
+	return err == nil && loopback.Host(host)
 }
 
 // level returns the log level.

@@ -24,10 +24,8 @@ const actor = "server"
 
 // registry returns the registry of a tenant, whose keys are made with its first person.
 func (v *voices) registry(tenant string) (*identity.Registry, error) {
-	if _, err := v.keys.Present(tenant); errors.Is(err, identity.ErrUnknownKey) {
-		if err := v.keys.AddTenant(tenant); err != nil {
-			return nil, err
-		}
+	if err := v.keys.EnsureTenant(tenant); err != nil {
+		return nil, err
 	}
 	return identity.NewRegistry(v.store.Tenant(tenant), v.keys, v.now), nil
 }
@@ -47,17 +45,11 @@ func refusal(err error) error {
 }
 
 func (v *voices) OptOut(ctx context.Context, tenant, by, id, source string) error {
-	r, err := v.registry(tenant)
+	d, err := v.decider(tenant)
 	if err != nil {
 		return err
 	}
-	receipt, err := r.OptOut(ctx, by, id, source)
-	if errors.Is(err, store.ErrUnavailable) && receipt != nil { // the rows are gone; what is left is to rebuild the file
-		err = v.store.Scrub(ctx)
-	}
-	if v.known != nil {
-		v.known.Forget(tenant)
-	}
+	_, err = d.OptOut(ctx, by, id, source)
 	return fault(err)
 }
 
@@ -95,18 +87,18 @@ func (c callers) Voice(ctx context.Context, s ingest.Start, p permit.Permit) (an
 	if err != nil {
 		return nil, err
 	}
-	reg, err := v.registry(cmp.Or(s.Tenant, v.tenant))
+	d, err := v.decider(cmp.Or(s.Tenant, v.tenant))
 	if err != nil {
 		return nil, err
 	}
-	call, err := v.known.Call(ctx, reg, p, made.Rules())
+	call, err := v.known.Call(ctx, d.Registry, p, made.Rules())
 	if err != nil { // not a nil *caller.Call in an interface
 		return nil, err
 	}
 	if !made.PassiveEnrolment {
 		return call, nil
 	}
-	return &enroller{call, v, &people.Desk{Registry: reg, Known: v.known, Policy: v.policy, Extractor: v.extractor}, made}, nil
+	return &enroller{call, v, d, made}, nil
 }
 
 // enroller is the voice of a call of which prints may be made.

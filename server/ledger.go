@@ -101,12 +101,12 @@ func (l *ledger) Consents(ctx context.Context, tenant, speaker string) ([]api.Co
 }
 
 func (l *ledger) WithdrawConsents(ctx context.Context, tenant, by, speaker, purpose string) (int, error) {
-	r, err := l.people.registry(tenant)
+	d, err := l.people.decider(tenant)
 	if err != nil {
 		return 0, err
 	}
-	n, err := r.WithdrawConsent(ctx, by, speaker, purpose)
-	return int(n), l.changed(tenant, err)
+	n, err := d.WithdrawConsent(ctx, by, speaker, purpose)
+	return int(n), refusal(err)
 }
 
 func (l *ledger) Watchlists(ctx context.Context, tenant string) ([]api.Watchlist, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"github.com/timbre-voice/timbre/engine/audio"
 	"github.com/timbre-voice/timbre/server/api"
@@ -15,27 +14,11 @@ import (
 	"github.com/timbre-voice/timbre/voiceprint"
 )
 
-// openKeys opens the file of the tenants' keys, or makes it where there is none and no print would be orphaned by that.
+// openKeys opens the file of the tenants' keys, or makes it.
 func openKeys(ctx context.Context, path, tenant string, st *store.Store) (*identity.KeyFile, error) {
-	keys, err := identity.OpenKeyFile(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return keys, err
-	}
-	tenants, err := st.Tenants(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range tenants {
-		sealed, err := st.Tenant(t.ID).PersonKeysNotUnder(ctx, "", store.Page{Limit: 1})
-		if err != nil {
-			return nil, err
-		}
-		if len(sealed.Items) > 0 {
-			return nil, fmt.Errorf("server: key_file: %s: not found, but the database holds voiceprints that need it, want the file that they were sealed with", path)
-		}
-	}
-	if keys, err = identity.CreateKeyFile(path, tenant); errors.Is(err, fs.ErrExist) { // another process was faster
-		keys, err = identity.OpenKeyFile(path)
+	keys, err := people.OpenKeys(ctx, st, path, tenant)
+	if errors.Is(err, people.ErrOrphans) {
+		return nil, fmt.Errorf("server: key_file: %s: not found, but the database holds voiceprints that need it, want the file that they were sealed with", path)
 	}
 	return keys, err
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -79,17 +78,11 @@ func (v *voices) Speaker(ctx context.Context, tenant, id string) (api.Speaker, e
 }
 
 func (v *voices) DeleteSpeaker(ctx context.Context, tenant, by, id string) (api.Receipt, error) {
-	r, err := v.registry(tenant)
+	desk, err := v.decider(tenant)
 	if err != nil {
 		return api.Receipt{}, err
 	}
-	proof, err := r.Delete(ctx, by, id, "request")
-	if errors.Is(err, store.ErrUnavailable) && proof != nil { // the key and the rows are gone; what is left is to rebuild the file
-		err = v.store.Scrub(ctx)
-	}
-	if v.known != nil {
-		v.known.Forget(tenant)
-	}
+	proof, err := desk.Delete(ctx, by, id, "request")
 	if err != nil {
 		return api.Receipt{}, fault(err)
 	}

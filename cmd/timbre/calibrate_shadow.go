@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
+	"github.com/timbre-voice/timbre/internal/table"
 	"github.com/timbre-voice/timbre/server/store"
 	"github.com/timbre-voice/timbre/voiceprint"
 )
@@ -19,12 +17,12 @@ func (a *app) calibrateShadow(ctx context.Context, f calibrateFlags) (err error)
 	if err != nil {
 		return err
 	}
-	table, err := os.Open(f.shadow)
+	in, err := os.Open(f.shadow)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.shadow, reason(err))
 	}
-	defer table.Close()
-	labels, err := readLabels(table)
+	defer in.Close()
+	labels, err := readLabels(in)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.shadow, err)
 	}
@@ -61,51 +59,39 @@ type labelKey struct{ attempt, interaction string }
 
 // readLabels reads a CSV with a header: attempt or interaction, label, and if wanted speaker.
 func readLabels(r io.Reader) (map[labelKey]*verdict, error) {
-	c := csv.NewReader(r)
-	head, err := c.Read()
+	t, err := table.NewReader(r)
 	if err != nil {
 		return nil, fmt.Errorf("header: %w, want columns attempt or interaction, and label", err)
 	}
-	column := func(name string) int { return slices.Index(head, name) }
-	if column("label") < 0 || column("attempt") < 0 && column("interaction") < 0 {
-		return nil, fmt.Errorf("header %q, want columns attempt or interaction, label, and if wanted speaker", head)
+	if !t.Has("label") || !t.Has("attempt") && !t.Has("interaction") {
+		return nil, fmt.Errorf("header %q, want columns attempt or interaction, label, and if wanted speaker", t.Header())
 	}
 	out := map[labelKey]*verdict{}
-	for {
-		row, err := c.Read()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
+	for row, err := range t.Rows() {
 		if err != nil {
 			return nil, err
 		}
-		line, _ := c.FieldPos(0)
-		value := func(name string) string {
-			if i := column(name); i >= 0 {
-				return row[i]
-			}
-			return ""
-		}
-		k := labelKey{attempt: value("attempt")}
+		k := labelKey{attempt: row.Value("attempt")}
 		if k.attempt == "" {
-			k.interaction = value("interaction")
+			k.interaction = row.Value("interaction")
 		}
-		v := &verdict{speaker: value("speaker"), line: line}
-		switch s := value("label"); s {
+		v := &verdict{speaker: row.Value("speaker"), line: row.Line}
+		switch s := row.Value("label"); s {
 		case "target":
 			v.target = true
 		case "nontarget":
 		default:
-			return nil, fmt.Errorf("line %d: label %q, want target or nontarget", line, s)
+			return nil, fmt.Errorf("line %d: label %q, want target or nontarget", row.Line, s)
 		}
 		switch {
 		case k == labelKey{}:
-			return nil, fmt.Errorf("line %d: neither attempt nor interaction, want one", line)
+			return nil, fmt.Errorf("line %d: neither attempt nor interaction, want one", row.Line)
 		case out[k] != nil:
-			return nil, fmt.Errorf("line %d: stands in line %d, too", line, out[k].line)
+			return nil, fmt.Errorf("line %d: stands in line %d, too", row.Line, out[k].line)
 		}
 		out[k] = v
 	}
+	return out, nil
 }
 
 // judgedTrials looks the labelled attempts up; unheard counts those that have no LLR. A label whose attempt is not there is an error.

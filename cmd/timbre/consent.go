@@ -160,8 +160,8 @@ prints, and so does the next sweep.`,
 			case purpose != "" && !slices.Contains(consentPurposes, purpose):
 				return usagef(cmd, "withdraw: --purpose: %q, want one of %s", purpose, strings.Join(consentPurposes, ", "))
 			}
-			return a.withRegistry(cmd, f, func(ctx context.Context, p *prints, r *identity.Registry) error {
-				n, err := r.WithdrawConsent(ctx, p.by, speaker, purpose)
+			return a.withRegistry(cmd, f, func(ctx context.Context, p *prints, _ *identity.Registry) error {
+				n, err := p.decider().WithdrawConsent(ctx, p.by, speaker, purpose)
 				if err != nil {
 					return err
 				}

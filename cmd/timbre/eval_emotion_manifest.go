@@ -1,14 +1,13 @@
 package main
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
+	"github.com/timbre-voice/timbre/internal/table"
 	"github.com/timbre-voice/timbre/sentiment"
 )
 
@@ -33,45 +32,34 @@ func readManifest(path string) ([]manifestRow, error) {
 }
 
 func parseManifest(in io.Reader) ([]manifestRow, error) {
-	r := csv.NewReader(in)
-	head, err := r.Read()
+	t, err := table.NewReader(in)
 	if errors.Is(err, io.EOF) {
 		return nil, errors.New("empty, want a header path,label[,speaker]")
 	}
 	if err != nil {
 		return nil, err
 	}
-	column := func(name string) int {
-		return slices.IndexFunc(head, func(h string) bool { return strings.TrimSpace(strings.TrimPrefix(h, "\ufeff")) == name })
-	}
-	file, label, speaker := column("path"), column("label"), column("speaker")
-	if file < 0 || label < 0 {
-		return nil, fmt.Errorf("header %q, want the columns path and label", strings.Join(head, ","))
+	if !t.Has("path", "label") {
+		return nil, fmt.Errorf("header %q, want the columns path and label", strings.Join(t.Header(), ","))
 	}
 	var out []manifestRow
 	seen := map[string]bool{}
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
+	for row, err := range t.Rows() {
 		if err != nil {
 			return nil, err
 		}
-		line, _ := r.FieldPos(0)
-		m := manifestRow{path: row[file], label: classOf(strings.TrimSpace(row[label]))}
-		if speaker >= 0 {
-			m.speaker = strings.TrimSpace(row[speaker])
-		}
+		label := row.Value("label")
+		m := manifestRow{path: row.Value("path"), speaker: strings.TrimSpace(row.Value("speaker")), label: classOf(strings.TrimSpace(label))}
 		switch {
 		case m.path == "":
-			return nil, fmt.Errorf("line %d: empty path", line)
+			return nil, fmt.Errorf("line %d: empty path", row.Line)
 		case m.label < 0:
-			return nil, fmt.Errorf("line %d: label %q, want one of %s", line, row[label], strings.Join(sentiment.Classes(), ", "))
+			return nil, fmt.Errorf("line %d: label %q, want one of %s", row.Line, label, strings.Join(sentiment.Classes(), ", "))
 		case seen[m.path]:
-			return nil, fmt.Errorf("line %d: %s is there twice", line, m.path)
+			return nil, fmt.Errorf("line %d: %s is there twice", row.Line, m.path)
 		}
 		seen[m.path] = true
 		out = append(out, m)
 	}
+	return out, nil
 }

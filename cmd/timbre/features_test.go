@@ -17,13 +17,13 @@ import (
 	"github.com/timbre-voice/timbre/engine/audio"
 )
 
-// table is what a features command printed, from any format.
-type table struct {
+// printed is what a features command printed, from any format.
+type printed struct {
 	times []float64
 	rows  [][]float32
 }
 
-func readCSV(t *testing.T, text string, columns []string) table {
+func readCSV(t *testing.T, text string, columns []string) printed {
 	t.Helper()
 	all, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil {
@@ -32,7 +32,7 @@ func readCSV(t *testing.T, text string, columns []string) table {
 	if got := strings.Join(all[0], ","); got != "time_ms,"+strings.Join(columns, ",") {
 		t.Fatalf("the head is %s, want time_ms and %v", got, columns)
 	}
-	var tab table
+	var tab printed
 	for _, line := range all[1:] {
 		ms, err := strconv.ParseFloat(line[0], 64)
 		if err != nil {
@@ -53,7 +53,7 @@ func readCSV(t *testing.T, text string, columns []string) table {
 	return tab
 }
 
-func readJSON(t *testing.T, text string) (frameTable, table) {
+func readJSON(t *testing.T, text string) (frameTable, printed) {
 	t.Helper()
 	var doc struct {
 		frameTable
@@ -65,7 +65,7 @@ func readJSON(t *testing.T, text string) (frameTable, table) {
 	if err := json.Unmarshal([]byte(text), &doc); err != nil {
 		t.Fatal(err)
 	}
-	var tab table
+	var tab printed
 	for _, f := range doc.Frames {
 		row := make([]float32, len(f.Values))
 		for i, v := range f.Values {
@@ -109,7 +109,7 @@ func readNPY(t *testing.T, b []byte, d int) [][]float32 {
 	return out
 }
 
-func sameTable(t *testing.T, what string, got, want table) {
+func sameTable(t *testing.T, what string, got, want printed) {
 	t.Helper()
 	if len(got.rows) != len(want.rows) || len(got.rows) == 0 {
 		t.Fatalf("%s: %d frames, want %d", what, len(got.rows), len(want.rows))
@@ -143,7 +143,7 @@ func TestFeaturesFormatsHaveTheFramesOfTheEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var mfcc, fbank table
+	var mfcc, fbank printed
 	keep := func(f *engine.Frame) {
 		ms := (float64(f.Start) + float64(o.Fbank.Frame.WindowSamples())/2) * 1000 / float64(format.Rate)
 		mfcc.times, mfcc.rows = append(mfcc.times, ms), append(mfcc.rows, append([]float32(nil), f.MFCC...))
@@ -155,7 +155,7 @@ func TestFeaturesFormatsHaveTheFramesOfTheEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var pitch table
+	var pitch printed
 	voiced := 0
 	for _, p := range track {
 		v := absent
@@ -171,7 +171,7 @@ func TestFeaturesFormatsHaveTheFramesOfTheEngine(t *testing.T) {
 	for _, c := range []struct {
 		kind    string
 		columns []string
-		want    table
+		want    printed
 	}{
 		{"mfcc", numbered("c%d", o.NumCeps), mfcc},
 		{"fbank", numbered("mel%d", o.Fbank.Mel.NumBands), fbank},
@@ -185,7 +185,7 @@ func TestFeaturesFormatsHaveTheFramesOfTheEngine(t *testing.T) {
 			t.Errorf("%s json: the head is %+v", c.kind, head)
 		}
 		npy := readNPY(t, []byte(wantExit(t, exitDone, append(args, "npy"))), len(c.columns))
-		sameTable(t, c.kind+" npy", table{c.want.times, npy}, c.want) // the format has no times
+		sameTable(t, c.kind+" npy", printed{c.want.times, npy}, c.want) // the format has no times
 	}
 }
 

@@ -186,17 +186,23 @@ func (p *prints) ownPolicy(ctx context.Context) error {
 	return nil
 }
 
-// desk returns what enrols, compares and searches with the model of v.
+// decider returns what decides about the persons; it needs no model.
+func (p *prints) decider() *people.Desk {
+	return &people.Desk{Registry: p.registry, Policy: p.policy, Scrub: p.db.Scrub}
+}
+
+// desk returns what enrols, compares and searches with the model of v, beside what decider does.
 func (p *prints) desk(v *voices) *people.Desk {
 	id := v.model.ID()
-	return &people.Desk{Registry: p.registry, Policy: p.policy,
-		Known: caller.New(caller.Options{Model: v.model, Now: time.Now, Name: interaction.Model{
-			Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: v.manifest.LicenceClass,
-		}}),
-		Extractor: func() (*voiceprint.Extractor, func(), error) {
-			x, err := v.extractor()
-			return x, func() { v.extractors.Put(x) }, err
-		}}
+	d := p.decider()
+	d.Known = caller.New(caller.Options{Model: v.model, Now: time.Now, Name: interaction.Model{
+		Name: id.Name, Version: id.Version, SHA256: hex.EncodeToString(id.SHA256[:]), LicenceClass: v.manifest.LicenceClass,
+	}})
+	d.Extractor = func() (*voiceprint.Extractor, func(), error) {
+		x, err := v.extractor()
+		return x, func() { v.extractors.Put(x) }, err
+	}
+	return d
 }
 
 // close closes the database and adds what went wrong to *err.
@@ -208,31 +214,23 @@ func (p *prints) close(err *error) {
 
 // openKeys opens the key file, or makes it where that orphans nothing.
 func (p *prints) openKeys(ctx context.Context, path string, need access) error {
-	keys, err := identity.OpenKeyFile(path)
+	open := func() (*identity.KeyFile, error) { return identity.OpenKeyFile(path) }
+	if need == mayCreate {
+		open = func() (*identity.KeyFile, error) { return people.OpenKeys(ctx, p.db, path, p.rows.ID()) }
+	}
+	keys, err := open()
 	switch {
+	case errors.Is(err, people.ErrOrphans):
+		return fmt.Errorf("key file %s: not found, but the database holds prints that need it: give the right --key-file", path)
 	case errors.Is(err, fs.ErrNotExist) && need == anyKeys:
 		return nil
-	case errors.Is(err, fs.ErrNotExist) && need == mayCreate:
-		sealed, err := p.rows.PersonKeysNotUnder(ctx, "", store.Page{Limit: 1})
-		if err != nil {
-			return err
-		}
-		if len(sealed.Items) > 0 {
-			return fmt.Errorf("key file %s: not found, but the database holds prints that need it: give the right --key-file", path)
-		}
-		if keys, err = identity.CreateKeyFile(path, p.rows.ID()); errors.Is(err, fs.ErrExist) { // another process was faster
-			keys, err = identity.OpenKeyFile(path)
-		}
-		if err != nil {
-			return err
-		}
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && need == needsKeys:
 		return fmt.Errorf("key file %s: not found, want the one that the prints were sealed with", path)
 	case err != nil:
 		return err
 	}
-	if _, err := keys.Present(p.rows.ID()); errors.Is(err, identity.ErrUnknownKey) && need == mayCreate {
-		if err := keys.AddTenant(p.rows.ID()); err != nil {
+	if need == mayCreate {
+		if err := keys.EnsureTenant(p.rows.ID()); err != nil {
 			return err
 		}
 	}

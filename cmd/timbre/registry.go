@@ -8,8 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/timbre-voice/timbre/server/identity"
-	"github.com/timbre-voice/timbre/server/people"
-	"github.com/timbre-voice/timbre/server/store"
 )
 
 // registryCommands are what a person decides about the enrolled, one step each, written into the audit log.
@@ -25,11 +23,8 @@ func (a *app) registryCommands() []*cobra.Command {
 		})
 	hold.Flags().StringVar(&reason, "reason", "", "`why` the speaker is held, for who is refused a deletion; required")
 	optOut := a.registryCommand("opt-out ID", "Never know a person by voice, enrolled or not, and delete what is kept of the voice", "the id of one person",
-		func(ctx context.Context, p *prints, r *identity.Registry, id string) (string, error) {
-			receipt, err := r.OptOut(ctx, p.by, id, source)
-			if errors.Is(err, store.ErrUnavailable) && receipt != nil { // the rows are gone, another process holds the file
-				err = p.db.Scrub(ctx)
-			}
+		func(ctx context.Context, p *prints, _ *identity.Registry, id string) (string, error) {
+			receipt, err := p.decider().OptOut(ctx, p.by, id, source)
 			if receipt == nil {
 				return "opted out, nothing was kept", err
 			}
@@ -47,8 +42,8 @@ func (a *app) registryCommands() []*cobra.Command {
 				return "unlocked", r.Unlock(ctx, p.by, id)
 			}),
 		a.registryCommand("approve VOICEPRINT", "Put a voiceprint in force that waits for approval", "the id of one voiceprint",
-			func(ctx context.Context, p *prints, r *identity.Registry, id string) (string, error) {
-				return "in force", (&people.Desk{Registry: r, Policy: p.policy}).Approve(ctx, p.by, id)
+			func(ctx context.Context, p *prints, _ *identity.Registry, id string) (string, error) {
+				return "in force", p.decider().Approve(ctx, p.by, id)
 			}),
 		a.registryCommand("reject VOICEPRINT", "Remove a voiceprint that waits for approval", "the id of one voiceprint",
 			func(ctx context.Context, p *prints, r *identity.Registry, id string) (string, error) {

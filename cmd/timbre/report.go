@@ -53,8 +53,8 @@ type page struct {
 	b strings.Builder
 }
 
-// render writes the report of r. Everything in it comes from r and o, so that a stored record can be drawn again.
-func render(w io.Writer, r *interaction.Interaction, o reportOptions) error {
+// newPage returns an empty page: 80 characters wide where o does not say, never less than 60.
+func newPage(o reportOptions) *page {
 	if o.Width == 0 {
 		o.Width = 80
 	}
@@ -63,6 +63,12 @@ func render(w io.Writer, r *interaction.Interaction, o reportOptions) error {
 	if o.ASCII {
 		p.g = asciiGlyphs
 	}
+	return p
+}
+
+// render writes the report of r. Everything in it comes from r and o, so that a stored record can be drawn again.
+func render(w io.Writer, r *interaction.Interaction, o reportOptions) error {
+	p := newPage(o)
 	ls, left := lanes(r)
 	ms := momentsOf(r)
 	p.header(r, ls, left)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/timbre-voice/timbre/server/identity"
+	"github.com/timbre-voice/timbre/server/people"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -265,14 +265,18 @@ type receipt struct {
 }
 
 func (a *app) deleteSpeaker(ctx context.Context, p *prints, speaker string, asJSON bool) error {
-	r, err := p.destroy(ctx, speaker)
-	if errors.Is(err, store.ErrUnavailable) && r != nil { // the rows are gone, another process holds the file
-		if err = p.db.Scrub(ctx); err != nil {
-			err = fmt.Errorf("the key and the rows of the speaker are gone, but the file could not be rebuilt: run the command again when nothing else has it open: %w", err)
-		}
-	}
-	if err != nil {
+	proof, err := p.destroy(ctx, speaker)
+	switch {
+	case proof != nil && err != nil:
+		return fmt.Errorf("the key and the rows of the speaker are gone, but the file could not be rebuilt: run the command again when nothing else has it open: %w", err)
+	case err != nil:
 		return err
+	}
+	d := proof.Destroyed
+	r := &receipt{Speaker: speaker, Pseudonym: proof.Pseudonym, Keys: d["keys"], Voiceprints: d["voiceprints"], Consents: d["consents"],
+		WatchlistEntries: d["watchlist_entries"], Attempts: d["attempts"], DeletedAt: proof.DeletedAt, AuditSeq: proof.AuditSeq}
+	if proof.Signature != "" {
+		r.Proof = proof
 	}
 	if asJSON {
 		return printJSON(a.con.outWriter(), r)
@@ -291,28 +295,10 @@ func (a *app) deleteSpeaker(ctx context.Context, p *prints, speaker string, asJS
 	return nil
 }
 
-// destroy deletes a speaker: with the key file through the registry, which signs a receipt; without it, by the rows alone. With
-// store.ErrUnavailable and a receipt only the file has still to be rebuilt.
-func (p *prints) destroy(ctx context.Context, speaker string) (*receipt, error) {
-	if p.registry != nil {
-		proof, err := p.registry.Delete(ctx, p.by, speaker, "request")
-		if proof == nil {
-			return nil, err
-		}
-		d := proof.Destroyed
-		return &receipt{Speaker: speaker, Pseudonym: proof.Pseudonym, Keys: d["keys"], Voiceprints: d["voiceprints"], Consents: d["consents"],
-			WatchlistEntries: d["watchlist_entries"], Attempts: d["attempts"], DeletedAt: proof.DeletedAt, AuditSeq: proof.AuditSeq, Proof: proof}, err
+// destroy deletes a speaker: with the key file at the desk, which signs the receipt; without it, by the rows alone.
+func (p *prints) destroy(ctx context.Context, speaker string) (*identity.Receipt, error) {
+	if p.registry == nil {
+		return people.DeleteWithoutKeys(ctx, p.db, p.rows.ID(), p.by, speaker)
 	}
-	d, err := p.rows.DeleteSpeaker(ctx, speaker)
-	if d == (store.Deletion{}) {
-		return nil, err
-	}
-	entry, e := p.rows.AppendAudit(ctx, store.AuditEntry{Actor: p.by, Action: "delete", Detail: map[string]string{
-		"keys": fmt.Sprint(d.Keys), "voiceprints": fmt.Sprint(d.Voiceprints), "consents": fmt.Sprint(d.Consents),
-		"watchlist_entries": fmt.Sprint(d.WatchlistEntries), "attempts": fmt.Sprint(d.Attempts)}})
-	if e != nil {
-		return nil, errors.Join(e, err)
-	}
-	return &receipt{Speaker: speaker, Keys: d.Keys, Voiceprints: d.Voiceprints, Consents: d.Consents, WatchlistEntries: d.WatchlistEntries,
-		Attempts: d.Attempts, DeletedAt: entry.At, AuditSeq: entry.Seq}, err
+	return p.decider().Delete(ctx, p.by, speaker, "request")
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/server/identity"
-	"github.com/timbre-voice/timbre/server/people"
 	"github.com/timbre-voice/timbre/server/store"
 )
 
@@ -66,8 +65,8 @@ func (a *app) speakersSweepCommand() *cobra.Command {
 a consent in force who are on no watchlist, and the voiceprints that nobody approved in time. What is under a legal hold stays.`,
 		Args: wantArgs(0, 0, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withRegistry(cmd, f, func(ctx context.Context, p *prints, r *identity.Registry) error {
-				n, err := (&people.Desk{Registry: r, Policy: p.policy}).Sweep(ctx, p.by)
+			return a.withRegistry(cmd, f, func(ctx context.Context, p *prints, _ *identity.Registry) error {
+				n, err := p.decider().Sweep(ctx, p.by)
 				if err != nil {
 					return err
 				}

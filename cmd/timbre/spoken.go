@@ -1,13 +1,12 @@
 package main
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
+
+	"github.com/timbre-voice/timbre/internal/table"
 )
 
 // spoken is one row of a CSV of recordings.
@@ -30,30 +29,23 @@ func readSpoken(path string) ([]spoken, error) {
 }
 
 func parseSpoken(in io.Reader) ([]spoken, error) {
-	r := csv.NewReader(in)
-	head, err := r.Read()
+	t, err := table.NewReader(in)
 	if err != nil {
 		return nil, fmt.Errorf("header: %w, want columns speaker and path", err)
 	}
-	head[0] = strings.TrimPrefix(head[0], "\ufeff")
-	who, at := slices.Index(head, "speaker"), slices.Index(head, "path")
-	if who < 0 || at < 0 {
-		return nil, fmt.Errorf("header %q, want columns speaker and path", head)
+	if !t.Has("speaker", "path") {
+		return nil, fmt.Errorf("header %q, want columns speaker and path", t.Header())
 	}
 	var out []spoken
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	for row, err := range t.Rows() {
 		if err != nil {
 			return nil, err
 		}
-		if row[at] == "" {
-			line, _ := r.FieldPos(at)
-			return nil, fmt.Errorf("line %d: no path, want one", line)
+		s := spoken{row.Value("speaker"), row.Value("path")}
+		if s.path == "" {
+			return nil, fmt.Errorf("line %d: no path, want one", row.Line)
 		}
-		out = append(out, spoken{row[who], row[at]})
+		out = append(out, s)
 	}
 	if len(out) == 0 {
 		return nil, errors.New("no rows, want at least one")

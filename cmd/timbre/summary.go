@@ -70,14 +70,7 @@ func shortSpan(ms int64) string {
 
 // renderSummary writes the table of several recordings, a rule before it where reports precede it.
 func renderSummary(w io.Writer, rows []summaryRow, o reportOptions, after bool) error {
-	if o.Width == 0 {
-		o.Width = 80
-	}
-	o.Width = max(o.Width, 60)
-	p := &page{reportOptions: o, g: unicodeGlyphs}
-	if o.ASCII {
-		p.g = asciiGlyphs
-	}
+	p := newPage(o)
 	if after {
 		p.line("")
 		p.line("")

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/timbre-voice/timbre/internal/loopback"
 )
 
 // Scope is what a key may do.
@@ -108,10 +109,10 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request) (Principal, bool) {
 // foreign says why a request without a key does not come from this machine's own user: from another address, by a name that is
 // not this machine's (a page may point its own name here), or out of a page of another site.
 func foreign(r *http.Request) string {
-	if remote, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !remote.Addr().Unmap().IsLoopback() {
+	if !loopback.Peer(r.RemoteAddr) {
 		return "no API key, and the request comes from another machine"
 	}
-	if !loopbackHost(r.Host) {
+	if !loopback.Host(r.Host) {
 		return "no API key, and the host is no loopback name"
 	}
 	origin := r.Header.Get("Origin")
@@ -125,18 +126,6 @@ func foreign(r *http.Request) string {
 		return "no API key, and a page of another site asks"
 	}
 	return ""
-}
-
-func loopbackHost(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.Trim(host, "[]")
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.Unmap().IsLoopback()
 }
 
 // Guard lets requests through to next that may do what needs a scope, within the rate limit, and answers the others. It is for

@@ -93,16 +93,8 @@ var severities = []string{"", "info", "warning", "critical"}
 // Summarise returns a record in short.
 func Summarise(r *interaction.Interaction) Summary {
 	c := &r.Contact
-	s := Summary{ID: c.ID, ContactID: c.ContactID, State: c.State, Revision: c.Revision, StartedAt: c.StartedAt, DurationMs: c.DurationMs, Queue: c.Queue}
-	for _, p := range r.Participants { // of several legs the last
-		switch {
-		case p.ExternalID == "":
-		case p.Role == interaction.RoleAgent:
-			s.AgentID = p.ExternalID
-		case p.Role == interaction.RoleCustomer:
-			s.CustomerID = p.ExternalID
-		}
-	}
+	s := Summary{ID: c.ID, ContactID: c.ContactID, State: c.State, Revision: c.Revision, StartedAt: c.StartedAt, DurationMs: c.DurationMs, Queue: c.Queue,
+		AgentID: r.ExternalID(interaction.RoleAgent), CustomerID: r.ExternalID(interaction.RoleCustomer)}
 	if r.Voice != nil {
 		s.Decision = r.Voice.Decision
 	}

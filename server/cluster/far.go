@@ -145,7 +145,7 @@ func (f *far) Warn(text string) {
 
 // Results returns the events of the call. They come as live events do: a reader that is too slow loses the oldest.
 func (f *far) Results() <-chan interaction.Event {
-	f.results = &results{events: make(chan interaction.Event, resultsLen), done: make(chan struct{})}
+	f.results = &results{waiting: ingest.NewResults(), done: make(chan struct{})}
 	var err error
 	if f.results.sub, err = f.d.opts.Conn.Subscribe(resultSubject(f.stream), f.results.hear); err == nil {
 		err = f.do(f.d.ctx, request{op: opResults})
@@ -154,7 +154,7 @@ func (f *far) Results() <-chan interaction.Event {
 		f.d.log.Warn("cluster: no results of a call on another node", "interaction", f.id, "err", err)
 		f.results.close()
 	}
-	return f.results.events
+	return f.results.waiting.Events()
 }
 
 // End ends the stream there. It returns when the owner's End does.
@@ -178,18 +178,14 @@ func (f *far) End(ctx context.Context, how ingest.End) error {
 	return fmt.Errorf("cluster: end: %w", err)
 }
 
-// resultsLen is how many events wait for the reader of a stream's results.
-const resultsLen = 256
-
 // results are the events that come from the owner.
 type results struct {
-	events chan interaction.Event
-	sub    *nats.Subscription
-	done   chan struct{} // closed with events
+	waiting *ingest.Results
+	sub     *nats.Subscription
+	done    chan struct{} // closed with events
 
 	mu     sync.Mutex
 	closed bool
-	lost   int64
 }
 
 // hear takes one event, or the empty message after the last.
@@ -207,22 +203,7 @@ func (r *results) hear(m *nats.Msg) {
 	if r.closed {
 		return
 	}
-	if r.lost > 0 && cap(r.events)-len(r.events) > 1 {
-		r.events <- interaction.Event{Type: interaction.EventLost, Version: e.Version, Tenant: e.Tenant, CallID: e.CallID, Seq: e.Seq, Count: r.lost}
-		r.lost = 0
-	}
-	for {
-		select {
-		case r.events <- e:
-			return
-		default:
-		}
-		select {
-		case <-r.events:
-			r.lost++
-		default:
-		}
-	}
+	r.waiting.Put(e)
 }
 
 // await waits for the last event, and closes.
@@ -244,7 +225,7 @@ func (r *results) close() {
 	defer r.mu.Unlock()
 	if !r.closed {
 		r.closed = true
-		close(r.events)
+		r.waiting.Close()
 		close(r.done)
 	}
 }

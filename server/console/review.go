@@ -122,7 +122,7 @@ func (c *Console) cardOf(ctx context.Context, v *Visitor, rec *interaction.Inter
 				k.Form = f
 			}
 		}
-		k.Evaluation = Evaluation{InteractionID: rec.Contact.ID, AgentID: lastAgent(rec), Evaluation: interaction.Evaluation{
+		k.Evaluation = Evaluation{InteractionID: rec.Contact.ID, AgentID: rec.ExternalID(interaction.RoleAgent), Evaluation: interaction.Evaluation{
 			Form: k.Form.ID, Version: k.Form.Version, Evaluator: v.User.Login, State: "draft", Answers: map[string]string{}}}
 	}
 	if k.Definition, err = scorecard.Parse(k.Form.Definition); err != nil {
@@ -144,16 +144,6 @@ func (c *Console) cardOf(ctx context.Context, v *Visitor, rec *interaction.Inter
 	}
 	k.Result = k.Definition.Score(k.Answers)
 	return k, nil
-}
-
-func lastAgent(r *interaction.Interaction) string {
-	id := ""
-	for _, p := range r.Participants {
-		if p.Role == interaction.RoleAgent && p.ExternalID != "" {
-			id = p.ExternalID
-		}
-	}
-	return id
 }
 
 // evaluate keeps a draft or submits it.

@@ -9,10 +9,11 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/timbre-voice/timbre/internal/loopback"
 )
 
 // Login finds out who somebody is. Passwords of the store are one way; single sign-on would be another.
@@ -116,20 +117,7 @@ func (c *Console) browser(w http.ResponseWriter, r *http.Request) []byte {
 
 // ownMachine reports whether a request comes from this machine to one of its own names: a page elsewhere may point its own name here.
 func ownMachine(r *http.Request) bool {
-	remote, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !remote.Addr().Unmap().IsLoopback() {
-		return false
-	}
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.Trim(host, "[]")
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.Unmap().IsLoopback()
+	return loopback.Peer(r.RemoteAddr) && loopback.Host(r.Host)
 }
 
 // sameSite reports whether a request that changes something comes from a page of ours: it carries the browser's token, and no

@@ -6,18 +6,10 @@ import "github.com/timbre-voice/timbre/interaction"
 func summarise(r *interaction.Interaction) Summary {
 	k := &r.Contact
 	s := Summary{ID: k.ID, State: k.State, ContactID: k.ContactID, Direction: k.Direction, Queue: k.Queue, AudioKept: k.Audio.Kept,
+		AgentID: r.ExternalID(interaction.RoleAgent), CustomerID: r.ExternalID(interaction.RoleCustomer),
 		Metrics: map[string]float64{"duration_ms": float64(k.DurationMs)}}
 	if k.StartedAt != nil {
 		s.At = *k.StartedAt
-	}
-	for _, p := range r.Participants {
-		switch {
-		case p.ExternalID == "":
-		case p.Role == interaction.RoleAgent:
-			s.AgentID = p.ExternalID
-		case p.Role == interaction.RoleCustomer:
-			s.CustomerID = p.ExternalID
-		}
 	}
 	if r.Voice != nil {
 		s.Decision = r.Voice.Decision

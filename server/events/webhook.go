@@ -14,11 +14,11 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/internal/loopback"
 )
 
 // Webhook is one receiver of deliveries, named by whoever administers the server.
@@ -55,9 +55,9 @@ func (w Webhook) Validate() error {
 		}
 	}
 	if err == nil && !w.Local {
-		if a, aerr := netip.ParseAddr(u.Hostname()); strings.EqualFold(u.Hostname(), "localhost") || aerr == nil && a.Unmap().IsLoopback() {
+		if loopback.Host(u.Hostname()) {
 			errs = append(errs, fmt.Errorf("events: webhook %s: url: host %s is of this machine, want another", w.ID, u.Hostname()))
-		} else if aerr == nil {
+		} else if a, err := netip.ParseAddr(u.Hostname()); err == nil {
 			if err := refuse(a, false); err != nil {
 				errs = append(errs, err)
 			}

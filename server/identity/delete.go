@@ -69,8 +69,8 @@ func (r *Receipt) Verify(public ed25519.PublicKey) error {
 // Delete destroys a person's key, in the database and, for the copies of it that are elsewhere, what unwraps it in the key file; then
 // every row about the person. It returns the signed receipt. That it was asked for is in the
 // audit log before anything is destroyed, so that a crash leaves a trace. Errors: store.ErrNotFound, ErrHeld with the reason of
-// the hold. With store.ErrUnavailable the rows are gone, the receipt is good, and only the file still has to be rebuilt
-// (store.Store.Scrub).
+// the hold. With a receipt beside the error the rows are gone, the receipt is good, and only the file still has to be rebuilt
+// (store.Store.Scrub); once the rows are gone, what else there is to do is done though ctx ends.
 func (r *Registry) Delete(ctx context.Context, by, speaker, cause string) (*Receipt, error) {
 	alias, err := r.keys.Pseudonym(r.subject(speaker))
 	if err != nil {
@@ -84,16 +84,17 @@ func (r *Registry) Delete(ctx context.Context, by, speaker, cause string) (*Rece
 		return nil, err
 	}
 	d, err := r.rows.DeleteSpeaker(ctx, speaker)
-	unscrubbed := errors.Is(err, store.ErrUnavailable) && d != (store.Deletion{})
+	gone := d != (store.Deletion{}) // with an error: only the file is not rebuilt
 	switch {
 	case errors.Is(err, store.ErrConflict):
 		return nil, errors.Join(r.refuse(ctx, by, "delete", speaker, ErrHeld, "a legal hold is in force"), err)
 	case errors.Is(err, store.ErrNotFound):
 		_, e := r.log(ctx, by, "delete_refused", speaker, map[string]string{"reason": "nothing is kept of the person"})
 		return nil, errors.Join(err, e)
-	case err != nil && !unscrubbed:
+	case err != nil && !gone:
 		return nil, err
 	}
+	ctx = context.WithoutCancel(ctx) // the rest is not the caller's to give up: copies of the rows are elsewhere
 	if len(key.Wrapped) > 0 {
 		if e := r.keys.Forget(ctx, r.subject(speaker), key.Wrapped); e != nil {
 			return nil, errors.Join(e, err)
@@ -112,7 +113,10 @@ func (r *Registry) Delete(ctx context.Context, by, speaker, cause string) (*Rece
 		return nil, errors.Join(e, err)
 	}
 	receipt.DeletedAt, receipt.AuditSeq, receipt.AuditHash = entry.At, entry.Seq, hex.EncodeToString(entry.Hash)
-	return receipt, errors.Join(r.sign(receipt), err)
+	if e := r.sign(receipt); e != nil {
+		return nil, errors.Join(e, err)
+	}
+	return receipt, err
 }
 
 // sign signs a receipt. The public key is part of what is signed.

@@ -249,6 +249,17 @@ func (f *KeyFile) AddTenant(tenant string) error {
 	})
 }
 
+// EnsureTenant makes keys for a tenant unless it has some, whoever else does so at the same time.
+func (f *KeyFile) EnsureTenant(tenant string) error {
+	if _, err := f.Present(tenant); !errors.Is(err, ErrUnknownKey) {
+		return err
+	}
+	if err := f.AddTenant(tenant); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
 // Rotate gives a tenant a new present key and returns its id. Earlier keys go on unwrapping until they are retired, which is for
 // after every person key was wrapped anew (Vault.Rewrap).
 func (f *KeyFile) Rotate(tenant string) (KeyID, error) {

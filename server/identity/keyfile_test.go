@@ -41,6 +41,38 @@ func TestKeyFileIsPrivate(t *testing.T) {
 	}
 }
 
+// TestEnsureTenant: of several that find no keys of a tenant, in this process and through another, one makes them and all have them.
+func TestEnsureTenant(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	f, err := CreateKeyFile(path, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := OpenKeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, 8)
+	for i := range errs {
+		wg.Go(func() { errs[i] = f.EnsureTenant("b") })
+	}
+	wg.Wait()
+	if err := errors.Join(append(errs, other.EnsureTenant("b"), f.EnsureTenant("b"))...); err != nil {
+		t.Error(err)
+	}
+	here, err := f.Present("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if there, err := other.Present("b"); err != nil || there != here {
+		t.Errorf("key %s, %v in the other process, want %s", there, err, here)
+	}
+	if err := f.EnsureTenant(""); !errors.Is(err, ErrBinding) {
+		t.Errorf("a tenant without a name: %v, want ErrBinding", err)
+	}
+}
+
 func TestKeyFileIsNeverOverwritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.json")
 	if _, err := OpenKeyFile(path); !errors.Is(err, fs.ErrNotExist) {

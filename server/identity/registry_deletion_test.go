@@ -2,8 +2,10 @@ package identity
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -232,6 +234,40 @@ func TestDeletionIsTrue(t *testing.T) {
 	}
 	if bytes.Contains(keyFile, []byte(id)) {
 		t.Error("the key file names the person")
+	}
+}
+
+// hungUp is rows whose caller goes away while the file is rebuilt, after the deletion was committed.
+type hungUp struct {
+	*store.Tenant
+	gone func()
+}
+
+func (r hungUp) DeleteSpeaker(ctx context.Context, id string) (store.Deletion, error) {
+	d, err := r.Tenant.DeleteSpeaker(ctx, id)
+	r.gone()
+	return d, errors.Join(err, fmt.Errorf("store: scrub: %w", ctx.Err()))
+}
+
+// TestDeletionOutlivesItsCaller: once the rows are gone, what unwraps the person's key goes, too, with a receipt and an entry of the log.
+func TestDeletionOutlivesItsCaller(t *testing.T) {
+	d := newDesk(t, filepath.Join(t.TempDir(), "timbre.db"))
+	d.enrolled(t, "anna", []byte("print"))
+	key, err := d.rows.PersonKey(t.Context(), "anna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	receipt, err := NewRegistry(hungUp{d.rows, cancel}, d.keys, d.clock.now).Delete(ctx, "tester", "anna", "request")
+	if receipt == nil || receipt.Signature == "" || receipt.Destroyed["keys"] != 1 || !errors.Is(err, context.Canceled) {
+		t.Errorf("receipt %+v, %v, want one beside what became of the file", receipt, err)
+	}
+	if _, err := d.keys.Unwrap(t.Context(), d.subject("anna"), key.Wrapped); !errors.Is(err, ErrKeyDestroyed) {
+		t.Errorf("the key as a copy of the database holds it: %v, want ErrKeyDestroyed", err)
+	}
+	last, err := d.rows.VerifyAudit(t.Context())
+	if err != nil || last.Action != "delete" || last.Detail["keys"] != "1" {
+		t.Errorf("the last audit entry: %+v, %v, want the deletion", last, err)
 	}
 }
 

@@ -174,7 +174,7 @@ func TestSlowReaderLosesOldest(t *testing.T) {
 	c := open(t, h, start("CA9", customer))
 	results := c.Results()
 	ctx := t.Context()
-	for range resultsLen + 50 {
+	for range ingest.ResultsLen + 50 {
 		must(t, c.Mark(ctx, "hold", ""))
 	}
 	var lost int64
@@ -191,7 +191,7 @@ func TestSlowReaderLosesOldest(t *testing.T) {
 		}
 		last = e.Type
 	}
-	if n != resultsLen || lost != 51 || last != interaction.EventSessionEnded {
-		t.Errorf("%d read, %d told as lost, the last is %s; want %d, 51 and session_ended", n, lost, last, resultsLen)
+	if n != ingest.ResultsLen || lost != 51 || last != interaction.EventSessionEnded {
+		t.Errorf("%d read, %d told as lost, the last is %s; want %d, 51 and session_ended", n, lost, last, ingest.ResultsLen)
 	}
 }

@@ -5,10 +5,8 @@ import (
 
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/analysis"
+	"github.com/timbre-voice/timbre/server/ingest"
 )
-
-// resultsLen is how many events wait for the reader of a stream's results.
-const resultsLen = 256
 
 // outlet numbers the events of a call and gives them to whoever listens. Nobody who listens can make it wait.
 type outlet struct {
@@ -17,14 +15,8 @@ type outlet struct {
 	mu     sync.Mutex
 	seq    int64
 	start  interaction.Event // what a subscriber gets first
-	subs   map[*subscriber]struct{}
+	subs   map[*ingest.Results]struct{}
 	closed bool
-}
-
-// subscriber is a reader of a stream's results. When it is too slow the oldest events are dropped and counted.
-type subscriber struct {
-	events chan interaction.Event
-	lost   int64
 }
 
 // emit completes e and gives it out. What is told from outside stands at what was received.
@@ -63,54 +55,34 @@ func (o *outlet) send(e interaction.Event) {
 		o.call.hub.opts.Events.Publish(e)
 	}
 	for s := range o.subs {
-		s.put(e)
+		s.Put(e)
 	}
 }
 
-// put gives e to a subscriber, at the cost of the oldest.
-func (s *subscriber) put(e interaction.Event) {
-	if s.lost > 0 && cap(s.events)-len(s.events) > 1 {
-		s.events <- interaction.Event{Type: interaction.EventLost, Version: e.Version, Tenant: e.Tenant, CallID: e.CallID, Seq: e.Seq, Count: s.lost}
-		s.lost = 0
-	}
-	for {
-		select {
-		case s.events <- e:
-			return
-		default:
-		}
-		select {
-		case <-s.events:
-			s.lost++
-		default:
-		}
-	}
-}
-
-// subscribe returns a subscriber, whose channel is closed already where the call is over.
-func (o *outlet) subscribe() *subscriber {
-	s := &subscriber{events: make(chan interaction.Event, resultsLen)}
+// subscribe returns what a subscriber reads, which is closed already where the call is over.
+func (o *outlet) subscribe() *ingest.Results {
+	s := ingest.NewResults()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
-		close(s.events)
+		s.Close()
 		return s
 	}
-	s.events <- o.start
+	s.Put(o.start)
 	if o.subs == nil {
-		o.subs = map[*subscriber]struct{}{}
+		o.subs = map[*ingest.Results]struct{}{}
 	}
 	o.subs[s] = struct{}{}
 	return s
 }
 
-// unsubscribe closes a subscriber's channel, once.
-func (o *outlet) unsubscribe(s *subscriber) {
+// unsubscribe closes what a subscriber reads, once.
+func (o *outlet) unsubscribe(s *ingest.Results) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if _, ok := o.subs[s]; ok {
 		delete(o.subs, s)
-		close(s.events)
+		s.Close()
 	}
 }
 
@@ -121,7 +93,7 @@ func (o *outlet) close() {
 	o.closed = true
 	for s := range o.subs {
 		delete(o.subs, s)
-		close(s.events)
+		s.Close()
 	}
 }
 

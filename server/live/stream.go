@@ -14,7 +14,7 @@ type stream struct {
 	call     *call
 	channels []*channel // by track
 	ended    bool       // guarded by call.mu
-	results  *subscriber
+	results  *ingest.Results
 }
 
 // ID returns the record's id.
@@ -111,7 +111,7 @@ func (s *stream) Warn(text string) { s.call.warn(text) }
 // Results returns the events from now on, the start of the call first.
 func (s *stream) Results() <-chan interaction.Event {
 	s.results = s.call.out.subscribe()
-	return s.results.events
+	return s.results.Events()
 }
 
 // End ends the stream, and with the last one the call.

@@ -1,14 +1,12 @@
 package people
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
-	"strings"
 
+	"github.com/timbre-voice/timbre/internal/table"
 	"github.com/timbre-voice/timbre/server/store"
 	"github.com/timbre-voice/timbre/voiceprint"
 )
@@ -52,42 +50,29 @@ const maxBatch = 1_000_000
 // channel and name; others are left alone. The rows of one speaker need not follow each other; what is said of the person in several
 // rows must agree. Errors name the line.
 func ReadBatch(r io.Reader, d BatchDefaults) ([]BatchRow, error) {
-	c := csv.NewReader(r)
-	head, err := c.Read()
+	t, err := table.NewReader(r)
 	if err != nil {
 		return nil, fmt.Errorf("header: %w, want columns speaker and path", err)
 	}
-	head[0] = strings.TrimPrefix(head[0], "\ufeff")
-	if !slices.Contains(head, "speaker") || !slices.Contains(head, "path") {
-		return nil, fmt.Errorf("header %q, want columns speaker and path, and if wanted consent, consent_text, consent_channel, jurisdiction, channel, name", head)
+	if !t.Has("speaker", "path") {
+		return nil, fmt.Errorf("header %q, want columns speaker and path, and if wanted consent, consent_text, consent_channel, jurisdiction, channel, name", t.Header())
 	}
 	var out []BatchRow
-	at := map[string]int{}
-	for n := 0; ; n++ {
-		row, err := c.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	at, n := map[string]int{}, 0
+	for row, err := range t.Rows() {
 		if err != nil {
 			return nil, err
 		}
-		line, _ := c.FieldPos(0)
-		if n == maxBatch {
-			return nil, fmt.Errorf("line %d: more than %d recordings", line, maxBatch)
+		if n++; n > maxBatch {
+			return nil, fmt.Errorf("line %d: more than %d recordings", row.Line, maxBatch)
 		}
-		value := func(name string) string {
-			if i := slices.Index(head, name); i >= 0 {
-				return row[i]
-			}
-			return ""
-		}
-		who, file := value("speaker"), BatchFile{value("path"), d.Channel}
+		who, file := row.Value("speaker"), BatchFile{row.Value("path"), d.Channel}
 		if who == "" || file.Path == "" {
-			return nil, fmt.Errorf("line %d: speaker %q, path %q, want both", line, who, file.Path)
+			return nil, fmt.Errorf("line %d: speaker %q, path %q, want both", row.Line, who, file.Path)
 		}
-		if s := value("channel"); s != "" {
+		if s := row.Value("channel"); s != "" {
 			if file.Channel, err = strconv.Atoi(s); err != nil || file.Channel < 0 {
-				return nil, fmt.Errorf("line %d: channel %q, want 0 or more", line, s)
+				return nil, fmt.Errorf("line %d: channel %q, want 0 or more", row.Line, s)
 			}
 		}
 		i, known := at[who]
@@ -96,8 +81,8 @@ func ReadBatch(r io.Reader, d BatchDefaults) ([]BatchRow, error) {
 			at[who] = i
 			out = append(out, d.Row(who))
 		}
-		if err := out[i].tell(value, known); err != nil {
-			return nil, fmt.Errorf("line %d: %w", line, err)
+		if err := out[i].tell(row, known); err != nil {
+			return nil, fmt.Errorf("line %d: %w", row.Line, err)
 		}
 		out[i].Files = append(out[i].Files, file)
 	}
@@ -108,12 +93,12 @@ func ReadBatch(r io.Reader, d BatchDefaults) ([]BatchRow, error) {
 }
 
 // tell takes what a row says of its speaker; what was said before must agree.
-func (r *BatchRow) tell(value func(column string) string, known bool) error {
+func (r *BatchRow) tell(row table.Row, known bool) error {
 	for _, f := range []struct {
 		column string
 		to     *string
 	}{{"name", &r.Name}, {"consent", &r.Consent}, {"consent_text", &r.ConsentText}, {"consent_channel", &r.ConsentChannel}, {"jurisdiction", &r.Jurisdiction}} {
-		switch s := value(f.column); {
+		switch s := row.Value(f.column); {
 		case s == "" || s == *f.to:
 		case known && *f.to != "":
 			return fmt.Errorf("%s %q of speaker %q, was %q before", f.column, s, r.Speaker, *f.to)

@@ -27,7 +27,9 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 type office struct {
 	*Desk
 	t               *testing.T
+	db              *store.Store
 	rows            *store.Tenant
+	keys            *identity.KeyFile
 	agent, customer voiceprint.Speech
 	heard           int
 }
@@ -58,7 +60,7 @@ func newOffice(t *testing.T) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &office{t: t, rows: db.Tenant("default")}
+	o := &office{t: t, db: db, rows: db.Tenant("default"), keys: keys}
 	o.Desk = &Desk{
 		Registry: identity.NewRegistry(o.rows, keys, time.Now), Policy: policy.Default(),
 		Known: caller.New(caller.Options{Model: model, Name: interaction.Model{Name: a.Manifest.Name, Version: a.Manifest.Version}, Now: time.Now}),
@@ -66,6 +68,7 @@ func newOffice(t *testing.T) *office {
 			x, err := model.NewExtractor()
 			return x, func() {}, err
 		},
+		Scrub: db.Scrub,
 	}
 	f, err := os.Open(testkit.Testdata(t, "calls", "sample-call.wav"))
 	if err != nil {
@@ -308,8 +311,9 @@ func TestVerifyCountsAndKeeps(t *testing.T) {
 	}
 }
 
-// TestMayHearIsAsStrictAsTheStricterLaw: the policy of the call and the law of the person's jurisdiction both count.
-func TestMayHearIsAsStrictAsTheStricterLaw(t *testing.T) {
+// TestPrintsOfCallsAreAsStrictAsTheStricterLaw: the policy of the call and the law of the person's jurisdiction both count, before the call
+// is heard and when a print is made of it.
+func TestPrintsOfCallsAreAsStrictAsTheStricterLaw(t *testing.T) {
 	o := newOffice(t)
 	ctx := t.Context()
 	o.permit(" {passive_enrolment: true}")
@@ -317,26 +321,41 @@ func TestMayHearIsAsStrictAsTheStricterLaw(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for who, c := range map[string]store.Consent{"anna": {Channel: "call"}, "illinois": {Channel: "call", Jurisdiction: "US-IL"}, "signed": {Channel: "paper", Jurisdiction: "US-IL"}} {
+	for who, c := range map[string]store.Consent{"anna": {Channel: "call"}, "illinois": {Channel: "call", Jurisdiction: "US-IL"}, "signed": {Channel: "paper", Jurisdiction: "US-IL"},
+		"texas": {Channel: "web", Jurisdiction: "US-TX"}} {
 		c.SpeakerID, c.Ref, c.Purpose = who, "r", identity.PurposeVerify
 		if _, err := o.Registry.GiveConsent(ctx, "tester", c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for who, want := range map[string]bool{"anna": true, "illinois": false, "signed": true, "nobody": false} {
+	for who, want := range map[string]bool{"anna": true, "illinois": false, "signed": true, "texas": true, "nobody": false} {
 		if may, err := o.MayHear(ctx, who, call); err != nil || may != want {
 			t.Errorf("%s: %t, %v, want %t", who, may, err, want)
 		}
 	}
-	m, err := o.enrol(Request{Speaker: "anna", Passive: true, Existing: Skip, Policy: &call}, o.customer)
-	if err != nil || m.Print.State != store.EnrolmentPending {
-		t.Fatalf("%+v, %v, want a print that waits", m, err)
+	passive := func(who string) (*Made, error) {
+		return o.enrol(Request{Speaker: who, Passive: true, Existing: Skip, Policy: &call}, o.customer)
+	}
+	for _, who := range []string{"anna", "signed"} {
+		if m, err := passive(who); err != nil || m.Print.State != store.EnrolmentPending {
+			t.Fatalf("%s: %+v, %v, want a print that waits", who, m, err)
+		}
+	}
+	before := o.heard
+	if _, err := passive("illinois"); !errors.Is(err, identity.ErrNoConsent) || !strings.Contains(err.Error(), "want a release in writing") || o.heard != before {
+		t.Errorf("illinois: %v, heard %t, want ErrNoConsent before anything is heard: her own law asks for a release", err, o.heard != before)
+	}
+	if prints, err := o.rows.VoiceprintsOf(ctx, "illinois"); err != nil || len(prints) != 0 {
+		t.Errorf("illinois: %d prints, %v, want none", len(prints), err)
+	}
+	if call.Permit.ReleaseRequired {
+		t.Error("the policy of the call was changed")
 	}
 	if may, err := o.MayHear(ctx, "anna", call); err != nil || may {
 		t.Errorf("while one waits: %t, %v", may, err)
 	}
 	call.PassiveEnrolment = false
-	if may, err := o.MayHear(ctx, "signed", call); err != nil || may {
+	if may, err := o.MayHear(ctx, "texas", call); err != nil || may {
 		t.Errorf("where the policy of the call permits none: %t, %v", may, err)
 	}
 }

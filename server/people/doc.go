@@ -1,11 +1,12 @@
-// Package people enrols persons, compares voices with their prints and searches for them: the one way by which the command line, the
-// REST interface and a call that has ended come to it. Who may be known by voice is asked of the registry of package identity, what may
-// be done of the policy, before anything is listened to; each step and each refusal is in the audit log.
+// Package people enrols persons, compares voices with their prints, searches for them and deletes what is kept of them: the one way by
+// which the command line, the REST interface and a call that has ended come to it. Who may be known by voice is asked of the registry of
+// package identity, what may be done of the policy, before anything is listened to; each step and each refusal is in the audit log.
 //
 //	desk := &people.Desk{Registry: registry, Known: known, Policy: config, Extractor: pool.Get}
 //	made, err := desk.Enrol(ctx, by, people.Request{Speaker: "anna", ConsentRef: "crm-77"}, hear)   // refused before hear is called
 //	v, err := desk.Verify(ctx, by, "anna", voiceprint.DefaultPolicy(), listen)                      // an answer, and an attempt counted
 //	f, err := desk.Identify(ctx, by, "fraud", voiceprint.DefaultIdentify(), listen)
+//	receipt, err := desk.Delete(ctx, by, "anna", "request")                                         // with both, only the file has still to be rebuilt
 //
 // # Terms
 //

@@ -49,7 +49,7 @@ type Request struct {
 	Interaction  string // the call that it is made of
 	Existing     Existing
 	Options      voiceprint.EnrolOptions
-	Policy       *policy.Resolved // of the call; nil: that of the tenant and the jurisdiction
+	Policy       *policy.Resolved // of the call, beside which the law of the person's jurisdiction counts; nil: that of the tenant and the jurisdiction
 }
 
 // Made is what an enrolment came to.
@@ -77,13 +77,18 @@ func (d *Desk) Enrol(ctx context.Context, by string, r Request, hear func(contex
 // MayHear reports, without a word in the log, whether a print may be made of a call that a policy was resolved for: that policy and
 // the law of the person's own jurisdiction allow it, a consent is in force, and there is no print yet, nor one that waits.
 func (d *Desk) MayHear(ctx context.Context, customer string, call policy.Resolved) (bool, error) {
-	own, err := d.resolve(ctx, customer, "")
+	made, err := d.ofCall(ctx, customer, "", call)
 	if err != nil {
 		return false, err
 	}
-	rules := call.Rules()
-	rules.ReleaseRequired = rules.ReleaseRequired || own.Permit.ReleaseRequired
-	return d.Registry.MayHear(ctx, customer, d.Known.Model(), rules)
+	return d.Registry.MayHear(ctx, customer, d.Known.Model(), made.Rules())
+}
+
+// ofCall returns the policy of a call with what the law of the person's own place, as resolve has it, asks beyond it.
+func (d *Desk) ofCall(ctx context.Context, speaker, place string, call policy.Resolved) (policy.Resolved, error) {
+	own, err := d.resolve(ctx, speaker, place)
+	call.Permit.ReleaseRequired = call.Permit.ReleaseRequired || own.Permit.ReleaseRequired
+	return call, err
 }
 
 // Prepare does what Enrol does, but keeps nothing. Several may be prepared side by side.
@@ -104,8 +109,11 @@ func (d *Desk) Prepare(ctx context.Context, by string, r Request, hear func(cont
 		place = r.Consent.Jurisdiction
 	}
 	if r.Policy != nil {
-		m.made = *r.Policy
-	} else if m.made, err = d.resolve(ctx, r.Speaker, place); err != nil {
+		m.made, err = d.ofCall(ctx, r.Speaker, place, *r.Policy)
+	} else {
+		m.made, err = d.resolve(ctx, r.Speaker, place)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if _, ok := m.made.Search(policy.SearchWatchlist, r.Watchlist); r.Watchlist != "" && !ok {

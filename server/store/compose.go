@@ -86,13 +86,8 @@ func (t *Tenant) composeCorrections(ctx context.Context, q querier, r *interacti
 	return nil
 }
 
-func customerOf(r *interaction.Interaction) (id string) {
-	for _, p := range r.Participants {
-		if p.Role == interaction.RoleCustomer && p.ExternalID != "" {
-			id = word(p.ExternalID)
-		}
-	}
-	return id
+func customerOf(r *interaction.Interaction) string {
+	return word(r.ExternalID(interaction.RoleCustomer))
 }
 
 // adopt makes rows of what a record that is new to the store already holds of the groups that the store owns.
@@ -117,12 +112,7 @@ func (t *Tenant) adopt(ctx context.Context, tx *sql.Tx, r *interaction.Interacti
 		}
 	}
 	for i, e := range r.Evaluations {
-		row := Evaluation{ID: word(fmt.Sprintf("%s-evaluation-%d", id, i+1)), InteractionID: id, Evaluation: e, CreatedAt: now, UpdatedAt: now}
-		for _, p := range r.Participants {
-			if p.Role == interaction.RoleAgent && p.ExternalID != "" {
-				row.AgentID = word(p.ExternalID)
-			}
-		}
+		row := Evaluation{ID: word(fmt.Sprintf("%s-evaluation-%d", id, i+1)), InteractionID: id, AgentID: word(r.ExternalID(interaction.RoleAgent)), Evaluation: e, CreatedAt: now, UpdatedAt: now}
 		if e.State != "draft" {
 			row.SubmittedAt = now
 		}

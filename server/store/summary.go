@@ -80,6 +80,7 @@ func (v *Summary) index(r *interaction.Interaction, now time.Time) {
 	kept := *v
 	*v = Summary{ID: c.ID, At: kept.At, Revision: c.Revision, State: c.State, ContactID: word(c.ContactID), RelatedContactID: word(c.RelatedContactID),
 		StartedAt: stored(c.StartedAt), EndedAt: stored(c.EndedAt), Direction: c.Direction, Language: word(c.Language), Queue: word(c.Queue),
+		AgentID: word(r.ExternalID(interaction.RoleAgent)), CustomerID: word(r.ExternalID(interaction.RoleCustomer)),
 		Source: c.Source.Kind, Dialect: word(c.Source.Dialect), Endpoint: word(c.Source.Endpoint), AudioKept: c.Audio.Kept,
 		Policy: word(r.Governance.Policy), Jurisdiction: word(r.Governance.Jurisdiction), RetentionUntil: stored(r.Governance.RetentionUntil),
 		CreatedAt: kept.CreatedAt, UpdatedAt: now}
@@ -88,15 +89,6 @@ func (v *Summary) index(r *interaction.Interaction, now time.Time) {
 		v.At = v.StartedAt
 	case v.At.IsZero():
 		v.At = now
-	}
-	for _, p := range r.Participants {
-		switch {
-		case p.ExternalID == "":
-		case p.Role == interaction.RoleAgent:
-			v.AgentID = word(p.ExternalID)
-		case p.Role == interaction.RoleCustomer:
-			v.CustomerID = word(p.ExternalID)
-		}
 	}
 	if r.Voice != nil {
 		v.Decision = r.Voice.Decision

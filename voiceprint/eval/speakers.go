@@ -1,11 +1,11 @@
 package eval
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+
+	"github.com/timbre-voice/timbre/internal/table"
 )
 
 // ErrSpeakers is in the errors about who speaks in which file: a contradiction, or a file nobody is named for.
@@ -62,35 +62,28 @@ func SpeakersFromTrials(trials []Trial) (Speakers, error) {
 
 // ReadSpeakers reads a CSV table with a header that names the columns path and speaker, in any place among others.
 func ReadSpeakers(r io.Reader) (Speakers, error) {
-	cr := csv.NewReader(r)
-	cr.ReuseRecord = true
-	head, err := cr.Read()
+	t, err := table.NewReader(r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: header: %w", ErrSpeakers, err)
 	}
-	path, speaker := slices.Index(head, "path"), slices.Index(head, "speaker")
-	if path < 0 || speaker < 0 {
-		return nil, fmt.Errorf("%w: header %s, want columns path and speaker", ErrSpeakers, quote(fmt.Sprint(head)))
+	if !t.Has("path", "speaker") {
+		return nil, fmt.Errorf("%w: header %s, want columns path and speaker", ErrSpeakers, quote(fmt.Sprint(t.Header())))
 	}
 	s := Speakers{}
-	for {
-		rec, err := cr.Read()
-		if errors.Is(err, io.EOF) {
-			return s, nil
-		}
+	for row, err := range t.Rows() {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrSpeakers, err)
 		}
-		line, _ := cr.FieldPos(path)
-		p, who := rec[path], rec[speaker]
+		p, who := row.Value("path"), row.Value("speaker")
 		if p == "" || who == "" {
-			return nil, fmt.Errorf("%w: line %d: path %s, speaker %s, want both", ErrSpeakers, line, quote(p), quote(who))
+			return nil, fmt.Errorf("%w: line %d: path %s, speaker %s, want both", ErrSpeakers, row.Line, quote(p), quote(who))
 		}
 		if old, ok := s[p]; ok && old != who {
-			return nil, fmt.Errorf("%w: line %d: %s is of %s, but was of %s before", ErrSpeakers, line, quote(p), quote(who), quote(old))
+			return nil, fmt.Errorf("%w: line %d: %s is of %s, but was of %s before", ErrSpeakers, row.Line, quote(p), quote(who), quote(old))
 		}
 		s[p] = who
 	}
+	return s, nil
 }
 
 // Of returns the speaker of one side of a trial, which is one speaker for all of its files, or ErrSpeakers.
