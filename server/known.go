@@ -91,7 +91,7 @@ func (c callers) Voice(ctx context.Context, s ingest.Start, p permit.Permit) (an
 	if err != nil {
 		return nil, err
 	}
-	call, err := v.known.Call(ctx, d.Registry, p, made.Rules())
+	call, err := d.Voice(ctx, p, made)
 	if err != nil { // not a nil *caller.Call in an interface
 		return nil, err
 	}

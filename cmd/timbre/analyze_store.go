@@ -35,7 +35,7 @@ func (a *archive) voice(ctx context.Context, permit permit.Permit) (analysis.Voi
 	if err != nil {
 		return nil, err
 	}
-	return a.desk.Known.Call(ctx, a.registry, permit, made.Rules())
+	return a.desk.Voice(ctx, permit, made)
 }
 
 // save keeps a record and returns it as it was stored.

@@ -20,7 +20,7 @@ func BenchmarkCall(b *testing.B) {
 	p.Policy = "test"
 	frame := rate / 50
 	run := func() {
-		voice, err := d.known.Call(b.Context(), d.registry, p, identity.DefaultRules())
+		voice, err := d.known.Call(b.Context(), d.registry, p, always(identity.DefaultRules()))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -64,8 +64,12 @@ func (k *Known) Forget(tenant string) {
 	}
 }
 
+// RulesOf returns the rules that hold for a person in one call: those of the call, and what the law of the person's own place asks beyond
+// them.
+type RulesOf func(ctx context.Context, speaker string) (identity.Rules, error)
+
 // Call returns the voice of one call of the registry's tenant, with every list that the permit names loaded.
-func (k *Known) Call(ctx context.Context, r *identity.Registry, p policy.Permit, rules identity.Rules) (*Call, error) {
+func (k *Known) Call(ctx context.Context, r *identity.Registry, p policy.Permit, rules RulesOf) (*Call, error) {
 	c := &Call{known: k, registry: r, rules: rules, lists: map[string]*gallery{}}
 	lists := p.Watchlists
 	if p.Identification {
@@ -115,7 +119,7 @@ func (k *Known) gallery(ctx context.Context, r *identity.Registry, list string) 
 type Call struct {
 	known    *Known
 	registry *identity.Registry
-	rules    identity.Rules
+	rules    RulesOf
 	lists    map[string]*gallery
 }
 
@@ -126,7 +130,11 @@ const actor = "server"
 
 // Claim implements analysis.Voice.
 func (c *Call) Claim(ctx context.Context, speaker string) (analysis.Claimed, error) {
-	found, err := c.registry.Claim(ctx, speaker, c.known.model, c.rules)
+	rules, err := c.rules(ctx, speaker)
+	if err != nil {
+		return analysis.Claimed{}, err
+	}
+	found, err := c.registry.Claim(ctx, speaker, c.known.model, rules)
 	if err != nil || found.Decision != "" {
 		return analysis.Claimed{Decision: found.Decision}, err
 	}
@@ -165,7 +173,11 @@ func (c *Call) Gallery(list string) (*voiceprint.Gallery, func(string) string, e
 
 // Outcome implements analysis.Voice: it counts the attempt.
 func (c *Call) Outcome(ctx context.Context, o analysis.VoiceOutcome) error {
-	_, err := c.registry.Attempt(ctx, actor, store.Attempt{SpeakerID: o.Speaker, InteractionID: o.Interaction, Decision: o.Decision, LLR: o.LLR,
-		Threshold: o.Threshold, NetSpeechMs: o.NetSpeechMs, Reasons: o.Reasons, Shadow: o.Shadow}, c.rules.Attempts)
+	rules, err := c.rules(ctx, o.Speaker)
+	if err != nil {
+		return err
+	}
+	_, err = c.registry.Attempt(ctx, actor, store.Attempt{SpeakerID: o.Speaker, InteractionID: o.Interaction, Decision: o.Decision, LLR: o.LLR,
+		Threshold: o.Threshold, NetSpeechMs: o.NetSpeechMs, Reasons: o.Reasons, Shadow: o.Shadow}, rules.Attempts)
 	return err
 }

@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,11 +126,15 @@ func (d *desk) enrol(t testing.TB, speaker, watchlist string, x []float32, rate 
 	}
 }
 
+func always(r identity.Rules) RulesOf {
+	return func(context.Context, string) (identity.Rules, error) { return r, nil }
+}
+
 // play runs a call of the sample's customer.
 func (d *desk) play(t *testing.T, p policy.Permit, rules identity.Rules, claim string) *interaction.Interaction {
 	t.Helper()
 	p.Policy = "test"
-	voice, err := d.known.Call(t.Context(), d.registry, p, rules)
+	voice, err := d.known.Call(t.Context(), d.registry, p, always(rules))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +202,7 @@ func TestCallKnowsItsCustomer(t *testing.T) {
 
 func TestListsThatThePermitDoesNotNameAreNotLoaded(t *testing.T) {
 	d := newDesk(t)
-	c, err := d.known.Call(t.Context(), d.registry, policy.Permit{Policy: "p", Watchlists: []string{"fraud"}}, identity.DefaultRules())
+	c, err := d.known.Call(t.Context(), d.registry, policy.Permit{Policy: "p", Watchlists: []string{"fraud"}}, always(identity.DefaultRules()))
 	if err != nil {
 		t.Fatal(err)
 	}

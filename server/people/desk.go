@@ -46,13 +46,22 @@ func (d *Desk) resolve(ctx context.Context, speaker, place string) (policy.Resol
 	return d.Policy.Resolve(policy.Call{Tenant: d.Registry.Tenant(), Jurisdiction: cmp.Or(place, known)})
 }
 
+// Voice returns the voice of a call that a policy was resolved for, with what its permit names loaded. A caller is held against a print by the
+// call's rules and by what the law of the caller's own place asks beyond them.
+func (d *Desk) Voice(ctx context.Context, p permit.Permit, call policy.Resolved) (*caller.Call, error) {
+	return d.Known.Call(ctx, d.Registry, p, func(ctx context.Context, speaker string) (identity.Rules, error) {
+		made, err := d.ofCall(ctx, speaker, "", call)
+		return made.Rules(), err
+	})
+}
+
 // gallery returns the prints of a list, or of everybody where it is empty, and whose each entry is.
 func (d *Desk) gallery(ctx context.Context, list string, rules identity.Rules) (*voiceprint.Gallery, func(string) string, error) {
 	look := permit.Permit{Identification: list == ""}
 	if list != "" {
 		look.Watchlists = []string{list}
 	}
-	call, err := d.Known.Call(ctx, d.Registry, look, rules)
+	call, err := d.Known.Call(ctx, d.Registry, look, func(context.Context, string) (identity.Rules, error) { return rules, nil })
 	if err != nil {
 		return nil, nil, err
 	}

@@ -360,6 +360,46 @@ func TestPrintsOfCallsAreAsStrictAsTheStricterLaw(t *testing.T) {
 	}
 }
 
+// TestACallerIsComparedByTheLawOfTheOwnPlace: a call whose policy asks for no release in writing, and a person whose law asks for one.
+func TestACallerIsComparedByTheLawOfTheOwnPlace(t *testing.T) {
+	o := newOffice(t)
+	ctx := t.Context()
+	call, err := o.Policy.Resolve(policy.Call{Tenant: "default"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.enrol(Request{Speaker: "first", ConsentRef: "r", Consent: vouched("web")}, o.customer); err != nil {
+		t.Fatal(err)
+	}
+	_, print, err := o.Registry.Print(ctx, "first", o.Known.Model())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for who, c := range map[string]struct {
+		jurisdiction, channel string
+		want                  interaction.Decision
+	}{
+		"anna": {"", "call", ""}, "spoken": {"US-IL", "call", interaction.NotEnrolled}, "signed": {"US-IL", "paper", ""},
+	} {
+		consent := store.Consent{SpeakerID: who, Ref: "r", Purpose: identity.PurposeVerify, Channel: c.channel, Jurisdiction: c.jurisdiction}
+		if _, err := o.Registry.GiveConsent(ctx, "tester", consent); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.Registry.Enrol(ctx, "tester", identity.Enrolment{Speaker: who, Jurisdiction: c.jurisdiction, ConsentRef: "r", Model: o.Known.Model(), Print: print,
+			NetSpeechMs: 30000, Sources: 1}, identity.DefaultRules()); err != nil {
+			t.Fatal(err)
+		}
+		voice, err := o.Voice(ctx, call.Permit, call)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := voice.Claim(ctx, who)
+		if err != nil || got.Decision != c.want || (got.Print != nil) != (c.want == "") {
+			t.Errorf("%s: decision %q, a print %t, %v; want %q", who, got.Decision, got.Print != nil, err, c.want)
+		}
+	}
+}
+
 func TestRecordingsThatAreNoPrint(t *testing.T) {
 	o := newOffice(t)
 	two := o.customer
