@@ -43,6 +43,9 @@ func NewEngine() (*Engine, error) {
 	return e, nil
 }
 
+// EmotionModel names the model that reads emotion; false where there is none.
+func (e *Engine) EmotionModel() (interaction.Model, bool) { return e.emotionModel, e.newEmotion != nil }
+
 // loadEmotion makes the shipped model of that name the one that reads emotion.
 func (e *Engine) loadEmotion(name string) error {
 	a, err := models.Load(name)
