@@ -51,7 +51,7 @@ type emotionLane struct {
 	told    int64     // where the next provisional score is due
 	heard   []heard   // one per segment of the channel
 	before  sentiment.Normaliser
-	all     sentiment.Normaliser  // of the segments that the last record scored
+	clear   sentiment.Normaliser  // of the segments that the last record scored, those fit to be kept (Normals)
 	tail    sentiment.Descriptors // last frames of speech, for a short segment after it
 	tailEnd int64                 // where they end
 	tailFor bool                  // whether the model may hear them
@@ -268,8 +268,8 @@ func (c *channel) finalEmotion(segments []interaction.Segment, snapshot bool) []
 		return nil
 	}
 	scored := make([]bool, len(segments))
-	all := &l.all
-	*all = sentiment.Normaliser{}
+	var all sentiment.Normaliser
+	l.clear = sentiment.Normaliser{}
 	for i := range segments {
 		s := &segments[i]
 		code := c.emotionPermit(s.StartMs)
@@ -284,10 +284,13 @@ func (c *channel) finalEmotion(segments []interaction.Segment, snapshot bool) []
 			scored[i] = true
 			l.load(l.heard[i].values)
 			all.Add(l.work, l.heard[i].seconds)
+			if s.SNRdB == nil || *s.SNRdB >= leastKeptSNR {
+				l.clear.Add(l.work, l.heard[i].seconds)
+			}
 		}
 	}
 	whole := c.earlier()
-	whole.Merge(all)
+	whole.Merge(&all)
 	known := whole.Seconds()
 	for i := range segments {
 		if !scored[i] {

@@ -21,8 +21,12 @@ type Normals interface {
 	Keep(ctx context.Context, customer, interaction string, n sentiment.Normaliser) error
 }
 
-// leastKept is the speech, in seconds, below which a call says too little of a voice to be kept.
-const leastKept = 5.0
+// Of a call less than leastKept seconds of clear speech says too little of a voice to be kept. Clear is a segment of leastKeptSNR dB
+// above the noise: what a noisy line says of a voice misleads on a quiet one.
+const (
+	leastKept    = 5.0
+	leastKeptSNR = 15.0
+)
 
 // normalLane is what a session knows of the customer's normal. Touched by the owner goroutine, or who ends the session after it, but for
 // asked.
@@ -105,10 +109,10 @@ func (s *Session) endNormals(ctx context.Context, r *interaction.Interaction) {
 		return
 	}
 	for _, c := range s.channels {
-		if c.who.Role != interaction.RoleCustomer || c.emotion == nil || c.emotion.all.Seconds() < leastKept {
+		if c.who.Role != interaction.RoleCustomer || c.emotion == nil || c.emotion.clear.Seconds() < leastKept {
 			continue
 		}
-		if err := l.normals.Keep(ctx, l.customer, s.opts.ID, c.emotion.all); err != nil {
+		if err := l.normals.Keep(ctx, l.customer, s.opts.ID, c.emotion.clear); err != nil {
 			r.Contact.Media.Warnings = append(r.Contact.Media.Warnings, err.Error())
 		}
 	}
