@@ -30,8 +30,12 @@ func openKeys(ctx context.Context, path, tenant string, st *store.Store) (*ident
 		if err != nil {
 			return nil, err
 		}
-		if len(sealed.Items) > 0 {
-			return nil, fmt.Errorf("server: key_file: %s: not found, but the database holds voiceprints that need it, want the file that they were sealed with", path)
+		normals, err := st.Tenant(t.ID).VoiceNormalsNotUnder(ctx, "", store.Page{Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		if len(sealed.Items)+len(normals.Items) > 0 {
+			return nil, fmt.Errorf("server: key_file: %s: not found, but the database holds voiceprints or normals of voices that need it, want the file that they were sealed with", path)
 		}
 	}
 	if keys, err = identity.CreateKeyFile(path, tenant); errors.Is(err, fs.ErrExist) { // another process was faster

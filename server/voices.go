@@ -31,9 +31,10 @@ type voices struct {
 	store      *store.Store
 	keys       *identity.KeyFile
 	policy     policy.Config
-	tenant     string        // of calls that name none
-	dir        string        // for the recordings of a batch, while it goes
-	known      *caller.Known // nil without a model
+	tenant     string         // of calls that name none
+	dir        string         // for the recordings of a batch, while it goes
+	known      *caller.Known  // nil without a model
+	emotion    identity.Model // that reads emotion; zero: none
 	now        func() time.Time
 	extractors sync.Pool // of *voiceprint.Extractor
 }

@@ -217,7 +217,11 @@ func (p *prints) openKeys(ctx context.Context, path string, need access) error {
 		if err != nil {
 			return err
 		}
-		if len(sealed.Items) > 0 {
+		normals, err := p.rows.VoiceNormalsNotUnder(ctx, "", store.Page{Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(sealed.Items)+len(normals.Items) > 0 {
 			return fmt.Errorf("key file %s: not found, but the database holds prints that need it: give the right --key-file", path)
 		}
 		if keys, err = identity.CreateKeyFile(path, p.rows.ID()); errors.Is(err, fs.ErrExist) { // another process was faster

@@ -24,6 +24,7 @@ type Desk struct {
 	Known    *caller.Known      // the galleries, and which model; nil: nobody is enrolled, compared or searched for
 	// Extractor returns an extractor that nobody else uses until back is called.
 	Extractor func() (x *voiceprint.Extractor, back func(), err error) // nil without Known
+	Emotion   identity.Model                                           // that reads emotion; zero: none, and nothing is kept for it
 }
 
 // Heard is what was heard in one recording.
