@@ -100,7 +100,7 @@ func (v *voices) DeleteSpeaker(ctx context.Context, tenant, by, id string) (api.
 	}
 	d := proof.Destroyed
 	return api.Receipt{
-		Pseudonym: proof.Pseudonym, DeletedAt: proof.DeletedAt, Keys: d["keys"], Voiceprints: d["voiceprints"], Consents: d["consents"],
+		Pseudonym: proof.Pseudonym, DeletedAt: proof.DeletedAt, Keys: d["keys"], Voiceprints: d["voiceprints"], Consents: d["consents"], VoiceNormals: d["voice_normals"],
 		Entries: d["watchlist_entries"], Attempts: d["attempts"], AuditSeq: proof.AuditSeq, Signed: string(text),
 		Signature: proof.Signature, PublicKey: proof.PublicKey,
 	}, nil
