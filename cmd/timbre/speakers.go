@@ -267,7 +267,7 @@ func (a *app) speakersDeleteCommand() *cobra.Command {
 		Use:   "delete ID",
 		Short: "Destroy a speaker's key, prints and every other trace",
 		Long: `Destroy the person's key first, which makes every print of the person unreadable in every copy of the database, then delete
-prints, consents, watchlist entries and attempts, and rebuild the file so that nothing of them is left in it. What was destroyed
+prints, consents, statistics of the voice, watchlist entries and attempts, and rebuild the file so that nothing of them is left in it. What was destroyed
 is printed with what cannot be reached, signed, and kept in the audit log under a pseudonym. The key file is changed, too, so that
 a copy of the database from before stays shut for this person. It works without the key file as well, where that is lost: the
 receipt is then not signed and names no pseudonym.`,

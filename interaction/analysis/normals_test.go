@@ -242,3 +242,29 @@ func TestRecordWithEarlierCallsDoesNotDependOnCuts(t *testing.T) {
 		}
 	}
 }
+
+// TestAVoiceThatIsNotTheCustomersSaysNothing: a caller who was held against the customer's print and is not that person is not kept.
+func TestAVoiceThatIsNotTheCustomersSaysNothing(t *testing.T) {
+	e := engineWith(t, &recorder{})
+	x := customerAudio(t)
+	for who, want := range map[string]interaction.Decision{"anna": interaction.Authenticated, "bert": interaction.NotAuthenticated} {
+		k := &remembering{}
+		s, err := e.NewSession(Options{ID: "call-1", Rate: Rate, Channels: []Channel{{Role: interaction.RoleCustomer, Separated: true}}, Permit: policy.Default(), Voice: newKnowing(t, e, x), Normals: k, Contact: streamed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Bind(t.Context(), interaction.Binding{CustomerID: who, ClaimedIdentity: who}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Write(t.Context(), 0, x); err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Close(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Voice == nil || r.Voice.Decision != want || (len(k.kept) == 1) != (want == interaction.Authenticated) {
+			t.Errorf("%s: voice %+v, kept %q", who, r.Voice, k.kept)
+		}
+	}
+}

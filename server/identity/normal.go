@@ -75,7 +75,7 @@ func (r *Registry) KeepNormal(ctx context.Context, by, speaker string, m Model, 
 		}
 		err = r.keepNormal(ctx, by, speaker, m, rules, c, add)
 		switch {
-		case errors.Is(err, store.ErrNotFound): // withdrawn meanwhile
+		case errors.Is(err, store.ErrNotFound), errors.Is(err, ErrHeld): // withdrawn meanwhile, or over and under a legal hold
 			return nil
 		case !errors.Is(err, store.ErrConflict) || try == normalTries:
 			return err
@@ -85,14 +85,18 @@ func (r *Registry) KeepNormal(ctx context.Context, by, speaker string, m Model, 
 
 func (r *Registry) keepNormal(ctx context.Context, by, speaker string, m Model, rules Rules, c *store.Consent, add func([]byte) ([]byte, int64, error)) error {
 	var kept []byte
+	first := store.VoiceNormal{SpeakerID: speaker, ModelSHA256: m.SHA256, Model: m.Name, ModelVersion: m.Version}
 	v, err := r.rows.VoiceNormal(ctx, speaker, m.SHA256)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		v = store.VoiceNormal{SpeakerID: speaker, ModelSHA256: m.SHA256, Model: m.Name, ModelVersion: m.Version}
+		v = first
 	case err != nil:
 		return err
 	case !r.inTime(&v, rules): // the sweep has not been here yet
-		return r.forgetNormals(ctx, by, speaker, "retention")
+		if err := r.forgetNormals(ctx, by, speaker, "retention"); err != nil {
+			return err
+		}
+		v = first
 	default:
 		if kept, err = r.openNormal(ctx, &v); err != nil {
 			return err

@@ -169,8 +169,10 @@ func TestNormalIsDestroyed(t *testing.T) {
 			if got := d.normal(t, "anna"); got != "" {
 				t.Errorf("%q is used after its time", got)
 			}
-			d.keep(t, "bert", "b", DefaultRules()) // finds his out of time as well
-			d.keep(t, "bert", "b", DefaultRules())
+			d.keep(t, "bert", "b", DefaultRules()) // finds his out of time as well, and begins anew
+			if got := d.normal(t, "bert"); got != "b" {
+				t.Errorf("%q kept of bert", got)
+			}
 			sweep(t, d, Swept{Normals: 1})
 		}, "delete_normal", true},
 	} {
