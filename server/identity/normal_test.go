@@ -77,51 +77,50 @@ func TestNormalIsKeptCallByCall(t *testing.T) {
 func TestNormalNeedsAConsentOfItsOwn(t *testing.T) {
 	release := DefaultRules()
 	release.ReleaseRequired = true
-	for _, c := range []struct {
+	cases := []struct {
 		name string
 		rule Rules
-		do   func(t *testing.T, d *desk)
+		do   func(t *testing.T, d *desk, who string)
 		want bool
 	}{
-		{"consented", DefaultRules(), func(t *testing.T, d *desk) { d.agreed(t, "anna", PurposeAnalytics, "call") }, true},
-		{"nobody_asked", DefaultRules(), func(*testing.T, *desk) {}, false},
-		{"to_verification_alone", DefaultRules(), func(t *testing.T, d *desk) { d.agreed(t, "anna", PurposeVerify, "web") }, false},
-		{"no_release", release, func(t *testing.T, d *desk) { d.agreed(t, "anna", PurposeAnalytics, "call") }, false},
-		{"a_release", release, func(t *testing.T, d *desk) { d.agreed(t, "anna", PurposeAnalytics, "web") }, true},
-		{"expired", DefaultRules(), func(t *testing.T, d *desk) {
-			if _, err := d.GiveConsent(t.Context(), "tester", store.Consent{SpeakerID: "anna", Ref: "r", Purpose: PurposeAnalytics, ExpiresAt: d.clock.now().Add(time.Hour)}); err != nil {
+		{"consented", DefaultRules(), func(t *testing.T, d *desk, who string) { d.agreed(t, who, PurposeAnalytics, "call") }, true},
+		{"nobody_asked", DefaultRules(), func(*testing.T, *desk, string) {}, false},
+		{"to_verification_alone", DefaultRules(), func(t *testing.T, d *desk, who string) { d.agreed(t, who, PurposeVerify, "web") }, false},
+		{"no_release", release, func(t *testing.T, d *desk, who string) { d.agreed(t, who, PurposeAnalytics, "call") }, false},
+		{"a_release", release, func(t *testing.T, d *desk, who string) { d.agreed(t, who, PurposeAnalytics, "web") }, true},
+		{"expired", DefaultRules(), func(t *testing.T, d *desk, who string) {
+			if _, err := d.GiveConsent(t.Context(), "tester", store.Consent{SpeakerID: who, Ref: "r", Purpose: PurposeAnalytics, ExpiresAt: d.clock.now().Add(time.Hour)}); err != nil {
 				t.Fatal(err)
 			}
 			d.clock.advance(2 * time.Hour)
 		}, false},
-		{"withdrawn", DefaultRules(), func(t *testing.T, d *desk) {
-			d.agreed(t, "anna", PurposeAnalytics, "call")
-			if _, err := d.WithdrawConsent(t.Context(), "tester", "anna", PurposeAnalytics); err != nil {
+		{"withdrawn", DefaultRules(), func(t *testing.T, d *desk, who string) {
+			d.agreed(t, who, PurposeAnalytics, "call")
+			if _, err := d.WithdrawConsent(t.Context(), "tester", who, PurposeAnalytics); err != nil {
 				t.Fatal(err)
 			}
 		}, false},
-		{"opted_out", DefaultRules(), func(t *testing.T, d *desk) {
-			if _, err := d.OptOut(t.Context(), "tester", "anna", "letter"); err != nil {
+		{"opted_out", DefaultRules(), func(t *testing.T, d *desk, who string) {
+			if _, err := d.OptOut(t.Context(), "tester", who, "letter"); err != nil {
 				t.Fatal(err)
 			}
-			d.agreed(t, "anna", PurposeAnalytics, "call")
+			d.agreed(t, who, PurposeAnalytics, "call")
 		}, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, d *desk) {
-				c.do(t, d)
-				called := false
-				err := d.KeepNormal(t.Context(), "tester", "anna", reader, c.rule, func([]byte) ([]byte, int64, error) { called = true; return []byte("x"), 1, nil })
-				b, e := d.Normal(t.Context(), "anna", reader, c.rule)
-				if err != nil || e != nil || called != c.want || (b != nil) != c.want {
-					t.Errorf("called %t, kept %q, %v, %v; want %t", called, b, err, e, c.want)
-				}
-				if all, err := d.rows.VoiceNormals(t.Context(), store.Page{}); err != nil || len(all.Items) > 0 != c.want {
-					t.Errorf("%d rows, %v", len(all.Items), err)
-				}
-			})
-		})
 	}
+	onBoth(t, func(t *testing.T, d *desk) {
+		for _, c := range cases {
+			c.do(t, d, c.name)
+			called := false
+			err := d.KeepNormal(t.Context(), "tester", c.name, reader, c.rule, func([]byte) ([]byte, int64, error) { called = true; return []byte("x"), 1, nil })
+			b, e := d.Normal(t.Context(), c.name, reader, c.rule)
+			if err != nil || e != nil || called != c.want || (b != nil) != c.want {
+				t.Errorf("%s: called %t, kept %q, %v, %v; want %t", c.name, called, b, err, e, c.want)
+			}
+			if rows, err := d.Normals(t.Context(), c.name); err != nil || len(rows) > 0 != c.want {
+				t.Errorf("%s: %d rows, %v", c.name, len(rows), err)
+			}
+		}
+	})
 }
 
 // TestNormalIsDestroyed: whatever ends it, the row is gone, the bytes of a copy from before stay shut for the key file of now, and another
