@@ -85,8 +85,8 @@ fuzz: ## every fuzz target for FUZZTIME
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$p/*_test.go | cut -c6-); do \
 	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$p; done; done
 
-eval-emotion: build ## the shipped emotion model on what its training did not see; DATA=folder with emotion.csv
-	models/train/emotion/eval.sh $(or $(DATA),$(error DATA is not set, want the folder with emotion.csv))
+eval-emotion: build ## the shipped emotion model, or MODEL=name, on what its training did not see; DATA=folder with emotion.csv
+	models/train/emotion/eval.sh $(or $(DATA),$(error DATA is not set, want the folder with emotion.csv)) $(MODEL)
 
 eval-emotion-folds: ## train and judge the emotion model anew for every fold; DATA=folder with emotion.csv
 	@scripts/setup train

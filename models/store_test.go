@@ -59,7 +59,11 @@ func TestShippedModels(t *testing.T) {
 					t.Error(err)
 				}
 			case "emotion":
-				if err := m.Fits(Want{Task: "emotion", SampleRateHz: sentiment.Rate, Features: sentiment.FeatureSet, InputDims: 2*sentiment.NumValues + 1,
+				values := sentiment.NumValues
+				if _, trunk := a.Tensors.Metadata("dilations"); !trunk {
+					values = sentiment.NumFunctionals
+				}
+				if err := m.Fits(Want{Task: "emotion", SampleRateHz: sentiment.Rate, Features: sentiment.FeatureSet, InputDims: 2*values + 1,
 					OutputDims: sentiment.NumClasses + 1}); err != nil {
 					t.Error(err)
 				}

@@ -16,18 +16,19 @@ var ErrModel = errors.New("sentiment: weights do not fit")
 var ErrTooLittle = errors.New("sentiment: too little speech")
 
 const (
-	inputs     = 2*NumValues + 1 // each value against the population and against the speaker's normal; r
-	outputs    = NumClasses + 1  // logits of the classes and of arousal
-	maxMembers = 64              // networks of an ensemble
+	outputs    = NumClasses + 1 // logits of the classes and of arousal
+	maxMembers = 64             // networks of an ensemble
 	maxHidden  = 4096
 	clipZ      = 4.0 // a standardised functional counts no further than this
 )
 
 // Model turns functionals into scores: an ensemble of small networks that sees them against the population and against the speaker's
-// own normal. It holds weights only and is safe for concurrent use; a Scorer is the working memory of one user.
+// own normal; with a trunk the learned functionals, too. It holds weights only and is safe for concurrent use; a Scorer is the working
+// memory of one user.
 type Model struct {
-	trunk       *nn.Trunk
-	mean, scale []float64 // [NumValues] of the population
+	trunk       *nn.Trunk // nil: the functionals are all it sees
+	width       int       // values that it sees: NumValues, or NumFunctionals without a trunk
+	mean, scale []float64 // [width] of the population
 	members     []member
 	// Temperatures that calibrate the logits of the classes and of arousal, without history and with a long one; between the two
 	// they follow r.
@@ -72,8 +73,9 @@ func (l *layer) forward(dst, x []float64, rectify bool) {
 	}
 }
 
-// LoadModel builds the model from its tensors: trunk.* (nn.LoadTrunk, 96 wide), norm.mean, norm.scale, temperature [2, 2] (classes, arousal; without history, with a
-// long one) and memberK.first, .second and .out for each network that the metadata counts; widths follow from the shapes. The
+// LoadModel builds the model from its tensors: trunk.* (nn.LoadTrunk, 96 wide) where the metadata names its dilations, norm.mean, norm.scale, temperature [2, 2]
+// (classes, arousal; without history, with a long one) and memberK.first, .second and .out for each network that the metadata
+// counts; widths follow from the shapes. A network's inputs are each value against the population, each against the speaker's normal, and r. The
 // metadata must name FeatureSet, so that weights for other features are refused. Errors: ErrModel and those of nn.
 func LoadModel(t *nn.Tensors) (*Model, error) {
 	if set, _ := t.Metadata("front_end"); set != FeatureSet {
@@ -84,20 +86,24 @@ func LoadModel(t *nn.Tensors) (*Model, error) {
 	if err != nil || n < 1 || n > maxMembers {
 		return nil, fmt.Errorf("%w: members %q, want 1 to %d", ErrModel, text, maxMembers)
 	}
-	trunk, err := nn.LoadTrunk(t, "trunk.", trunkCepstra)
-	if err == nil && trunk.Out() != learnedRows {
-		err = fmt.Errorf("trunk of %d values, want %d", trunk.Out(), learnedRows)
+	m := &Model{width: NumFunctionals}
+	if _, ok := t.Metadata("dilations"); ok {
+		m.width = NumValues
+		if m.trunk, err = nn.LoadTrunk(t, "trunk.", trunkCepstra); err == nil && m.trunk.Out() != learnedRows {
+			err = fmt.Errorf("trunk of %d values, want %d", m.trunk.Out(), learnedRows)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrModel, err)
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrModel, err)
-	}
-	mean, errMean := t.Float32("norm.mean", NumValues)
-	scale, errScale := t.Float32("norm.scale", NumValues)
+	mean, errMean := t.Float32("norm.mean", m.width)
+	scale, errScale := t.Float32("norm.scale", m.width)
 	temperature, errT := t.Float32("temperature", 2, 2)
 	if err := errors.Join(errMean, errScale, errT); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}
-	m := &Model{trunk: trunk, mean: widen(mean), scale: widen(scale), classT: [2]float64(widen(temperature[:2])), arousalT: [2]float64(widen(temperature[2:]))}
+	m.mean, m.scale = widen(mean), widen(scale)
+	m.classT, m.arousalT = [2]float64(widen(temperature[:2])), [2]float64(widen(temperature[2:]))
 	for i, v := range m.scale {
 		if !(v > 0) || !finite(v) || !finite(m.mean[i]) {
 			return nil, fmt.Errorf("%w: value %d: mean %g and scale %g, want finite and above 0", ErrModel, i, m.mean[i], v)
@@ -109,7 +115,7 @@ func LoadModel(t *nn.Tensors) (*Model, error) {
 		}
 	}
 	for k := range n {
-		e, err := loadMember(t, fmt.Sprintf("member%d", k))
+		e, err := loadMember(t, fmt.Sprintf("member%d", k), 2*m.width+1)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrModel, err)
 		}
@@ -118,7 +124,7 @@ func LoadModel(t *nn.Tensors) (*Model, error) {
 	return m, nil
 }
 
-func loadMember(t *nn.Tensors, prefix string) (member, error) {
+func loadMember(t *nn.Tensors, prefix string, inputs int) (member, error) {
 	var e member
 	width := func(layer string) (int, error) {
 		d, err := t.Shape(prefix + "." + layer + ".weight")
@@ -161,7 +167,7 @@ type Scorer struct {
 
 // NewScorer returns a scorer of m.
 func (m *Model) NewScorer() *Scorer {
-	s := &Scorer{m: m, ear: listener{trunk: m.trunk}, x: make([]float64, inputs)}
+	s := &Scorer{m: m, ear: listener{trunk: m.trunk}, x: make([]float64, 2*m.width+1)}
 	for _, e := range m.members {
 		s.a = make([]float64, max(len(s.a), e.first.out))
 		s.b = make([]float64, max(len(s.b), e.second.out))
@@ -169,11 +175,18 @@ func (m *Model) NewScorer() *Scorer {
 	return s
 }
 
-// Measure fills dst, NumValues values, with the functionals and the learned functionals of d; NaN where there is too little to tell.
-// What was heard is kept in d, so that a segment which grows is not heard again from its beginning.
+// Measure fills dst, NumValues values, with the functionals and the learned functionals of d; NaN where there is too little to tell,
+// and where the model has no trunk. What was heard is kept in d, so that a segment which grows is not heard again from its beginning.
 func (s *Scorer) Measure(dst []float64, d *Descriptors) {
 	s.work.compute(dst[:NumFunctionals], d)
-	s.ear.hear(dst[NumFunctionals:NumValues], d)
+	learned := dst[NumFunctionals:NumValues]
+	if s.m.trunk == nil {
+		for i := range learned {
+			learned[i] = math.NaN()
+		}
+		return
+	}
+	s.ear.hear(learned, d)
 }
 
 // Score returns what the segment with these values expressed, NaN for what is not known of it; n is what is known of the speaker, which should not hold the
@@ -205,7 +218,7 @@ func (s *Scorer) fill(values []float64, n *Normaliser) (r float64, known bool) {
 		panic("sentiment: score: wrong number of values")
 	}
 	r, q := n.reliability()
-	for i, v := range values {
+	for i, v := range values[:s.m.width] {
 		z := 0.0
 		if finite(v) {
 			known = true
@@ -220,9 +233,9 @@ func (s *Scorer) fill(values []float64, n *Normaliser) (r float64, known bool) {
 			raw, own = 0, 0
 		}
 		s.x[i] = raw
-		s.x[NumValues+i] = clamp(own/math.Sqrt(1-q+q*spread), clipZ)
+		s.x[s.m.width+i] = clamp(own/math.Sqrt(1-q+q*spread), clipZ)
 	}
-	s.x[2*NumValues] = r
+	s.x[2*s.m.width] = r
 	return r, known
 }
 

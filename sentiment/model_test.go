@@ -15,6 +15,8 @@ import (
 	"github.com/timbre-voice/timbre/engine/nn"
 )
 
+const inputs = 2*NumValues + 1 // of a network behind a trunk
+
 // values is a tensor of a test's weights.
 type values struct {
 	shape []int
@@ -243,6 +245,64 @@ func TestScoreDoesNotAllocate(t *testing.T) {
 	}
 }
 
+func TestModelWithoutATrunkSeesTheFunctionalsAlone(t *testing.T) {
+	// A model whose networks pay no heed to what its trunk hears, and the same one with that cut away.
+	whole, plain := weights(), map[string]values{}
+	for name, v := range whole {
+		switch {
+		case strings.HasPrefix(name, "trunk."):
+			continue
+		case strings.HasPrefix(name, "norm."):
+			v = values{[]int{NumFunctionals}, v.data[:NumFunctionals]}
+		case strings.HasSuffix(name, ".first.weight"):
+			cut := values{[]int{v.shape[0], 2*NumFunctionals + 1}, nil}
+			for o := range v.shape[0] {
+				row := v.data[o*inputs:][:inputs]
+				for _, view := range [][]float32{row[:NumValues], row[NumValues : 2*NumValues]} {
+					clear(view[NumFunctionals:])
+					cut.data = append(cut.data, view[:NumFunctionals]...)
+				}
+				cut.data = append(cut.data, row[2*NumValues])
+			}
+			v = cut
+		}
+		plain[name] = v
+	}
+	meta := metadata()
+	delete(meta, "dilations")
+	m, err := LoadModel(tensors(t, plain, meta))
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, without := loadModel(t, whole).NewScorer(), m.NewScorer()
+	rng := rand.New(rand.NewPCG(17, 18))
+	for range 20 {
+		var n Normaliser
+		n.Add(drawn(rng, 2), 10*rng.Float64())
+		x := drawn(rng, 2)
+		want, errWith := with.Score(x, &n)
+		for i := range NumLearned {
+			x[NumFunctionals+i] = math.NaN()
+		}
+		got, errWithout := without.Score(x, &n)
+		if errWith != nil || errWithout != nil {
+			t.Fatal(errWith, errWithout)
+		}
+		for i, p := range want.Probabilities {
+			if math.Abs(float64(p-got.Probabilities[i])) > 1e-6 {
+				t.Fatalf("%v without a trunk, want %v", got, want)
+			}
+		}
+	}
+	x := drawn(rng, 2)
+	without.Measure(x, &Descriptors{})
+	for i, v := range x[NumFunctionals:] {
+		if !math.IsNaN(v) {
+			t.Fatalf("learned functional %d is %g without a trunk, want NaN", i, v)
+		}
+	}
+}
+
 func TestLoadModelRefusesWhatDoesNotFit(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(map[string]values, map[string]string)
@@ -255,6 +315,7 @@ func TestLoadModelRefusesWhatDoesNotFit(t *testing.T) {
 		"layers_do_not_fit":  {func(w map[string]values, _ map[string]string) { w["member0.out.weight"] = filled(1, outputs, 3) }, "member0.out"},
 		"scale_of_0":         {func(w map[string]values, _ map[string]string) { w["norm.scale"] = filled(0, NumValues) }, "above 0"},
 		"mean_of_other_size": {func(w map[string]values, _ map[string]string) { w["norm.mean"] = filled(0, 3) }, "norm.mean"},
+		"dilations_not_told": {func(_ map[string]values, m map[string]string) { delete(m, "dilations") }, "norm.mean"},
 		"temperature_of_0":   {func(w map[string]values, _ map[string]string) { w["temperature"] = filled(0, 2, 2) }, "temperature 0"},
 	} {
 		t.Run(name, func(t *testing.T) {

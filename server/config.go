@@ -43,6 +43,7 @@ type Config struct {
 	RecordingHosts     []string        `yaml:"recording_hosts"`
 	Checkpoint         time.Duration   `yaml:"checkpoint"`
 	ShutdownTimeout    time.Duration   `yaml:"shutdown_timeout"`
+	EmotionModel       string          `yaml:"emotion_model"`
 	AcceptModelLicense bool            `yaml:"accept_model_license"`
 	Log                LogConfig       `yaml:"log"`
 }

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-var testEngine = sync.OnceValues(analysis.NewEngine)
+var testEngine = sync.OnceValues(func() (*analysis.Engine, error) { return analysis.NewEngine(nil) })
 
 // node is a running server.
 type node struct {

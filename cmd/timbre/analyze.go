@@ -34,6 +34,7 @@ type analyzeFlags struct {
 	store           databaseFlags // db empty: nothing is kept
 	jurisdiction    string
 	csat            string // file of a calibration; empty: none
+	emotionModel    string
 }
 
 func (a *app) analyzeCommand() *cobra.Command {
@@ -70,6 +71,7 @@ person alone is on it.`,
 	fs.StringVar(&f.customer, "customer", "", "your `ID` of the customer, for the record")
 	fs.StringVar(&f.language, "language", "", "BCP 47 `tag` of the language spoken, as en-GB, for the record")
 	fs.StringVar(&f.csat, "csat", "", "`FILE` of timbre calibrate csat, to predict the answer to a survey")
+	fs.StringVar(&f.emotionModel, "emotion-model", analysis.DefaultEmotionModel, "`NAME` of a shipped emotion model, or the folder of another one")
 	fs.BoolVar(&f.json, "json", false, "print one interaction record per line")
 	fs.StringVarP(&f.out, "output", "o", "", "also write a JSON record and an SVG timeline per call into `DIR`")
 	fs.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "`number` of recordings analysed at a time")
@@ -133,9 +135,13 @@ type analysed struct {
 
 // analyze carries out the command. What fails is named in the returned error; everything else was printed and written.
 func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) (err error) {
-	engine, err := analysis.NewEngine()
+	emotion, err := loadArtefact(f.emotionModel)
 	if err != nil {
-		return err
+		return fmt.Errorf("analyze: --emotion-model: %w", err)
+	}
+	engine, err := analysis.NewEngine(emotion)
+	if err != nil {
+		return fmt.Errorf("analyze: --emotion-model: %w", err)
 	}
 	calibration, err := loadCSAT(f.csat)
 	if err != nil {

@@ -13,6 +13,9 @@ import (
 	"testing"
 
 	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/interaction/analysis"
+	"github.com/timbre-voice/timbre/internal/testkit"
+	"github.com/timbre-voice/timbre/models"
 )
 
 func TestAnalyzeReport(t *testing.T) {
@@ -296,4 +299,36 @@ func TestAnalyzeTolerates(t *testing.T) {
 	if out := wantExit(t, exitDone, []string{"analyze", clip(t, "all_clipped_8k.wav")}); !strings.Contains(out, "of the samples are clipped") {
 		t.Errorf("the report does not say that the audio is clipped:\n%s", out)
 	}
+}
+
+func TestAnalyzeReadsEmotionByTheModelThatIsNamed(t *testing.T) {
+	path := call(t, "sample-call.wav")
+	reader := func(args ...string) string {
+		r := records(t, wantExit(t, exitDone, append([]string{"analyze", "--json", path}, args...)))[0]
+		if !slices.ContainsFunc(r.Segments, func(s interaction.Segment) bool { return s.Emotion != nil }) {
+			t.Errorf("%v: no segment has an emotion", args)
+		}
+		var names []string
+		for _, m := range r.Governance.Models {
+			if strings.HasPrefix(m.Name, "emotion-") {
+				names = append(names, m.Name+" "+m.LicenceClass)
+			}
+		}
+		return strings.Join(names, ", ")
+	}
+	if got, want := reader(), analysis.DefaultEmotionModel+" "+models.NonCommercial; got != want {
+		t.Errorf("emotion is read by %q, want %q", got, want)
+	}
+	if got, want := reader("--emotion-model", freeEmotionModel), freeEmotionModel+" "+models.Permissive; got != want {
+		t.Errorf("emotion is read by %q, want %q", got, want)
+	}
+	folder := filepath.Join(t.TempDir(), freeEmotionModel) // one that a site has made
+	if err := os.CopyFS(folder, os.DirFS(filepath.Join(testkit.Root(t), "models", freeEmotionModel))); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := reader("--emotion-model", folder), freeEmotionModel+" "+models.Permissive; got != want {
+		t.Errorf("emotion is read by %q, want %q", got, want)
+	}
+	wantExit(t, exitFailed, []string{"analyze", "--emotion-model", vadModel, path}, "--emotion-model", `task "vad", want "emotion"`)
+	wantExit(t, exitFailed, []string{"analyze", "--emotion-model", "emotion-none-v1", path}, "--emotion-model", "want one of", freeEmotionModel)
 }

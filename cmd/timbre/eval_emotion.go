@@ -17,14 +17,12 @@ import (
 
 	"github.com/timbre-voice/timbre/engine/audio"
 	"github.com/timbre-voice/timbre/engine/vad"
+	"github.com/timbre-voice/timbre/interaction/analysis"
 	"github.com/timbre-voice/timbre/internal/degrade"
 	"github.com/timbre-voice/timbre/models"
 	"github.com/timbre-voice/timbre/sentiment"
 	"github.com/timbre-voice/timbre/sentiment/eval"
 )
-
-// emotionModel is the shipped network behind emotions.
-const emotionModel = "emotion-tdnn-v1"
 
 // emotionFlags are the flags of timbre eval emotion.
 type emotionFlags struct {
@@ -63,7 +61,7 @@ that speaker's other clips, in an order that --seed decides. --history-mix shows
 	}
 	f.conditionFlags.add(cmd)
 	fs := cmd.Flags()
-	fs.StringVar(&f.model, "model", emotionModel, "`NAME` of a shipped emotion model, or the folder of another one")
+	fs.StringVar(&f.model, "model", analysis.DefaultEmotionModel, "`NAME` of a shipped emotion model, or the folder of another one")
 	fs.StringVar(&f.manifest, "manifest", "", "CSV `FILE` with the clips")
 	fs.StringVar(&f.history, "history", "none", "`what` is known of the speaker: none or speaker")
 	fs.Float64Var(&f.seconds, "history-seconds", 60, "`N` seconds of speech that --history speaker knows at most")

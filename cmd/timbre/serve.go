@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,8 +24,8 @@ const maxConfigFile = 1 << 20
 
 // serveFlags are the flags of timbre serve. What is not given, by flag or environment, leaves the configuration as it is.
 type serveFlags struct {
-	config, addr, audioSocket, db, dataDir, natsURL, logLevel, tlsCert, tlsKey string
-	acceptLicense                                                              bool
+	config, addr, audioSocket, db, dataDir, natsURL, logLevel, tlsCert, tlsKey, emotionModel string
+	acceptLicense                                                                            bool
 }
 
 func (f *serveFlags) register(flags *pflag.FlagSet) {
@@ -54,7 +55,7 @@ func (f *serveFlags) load(cmd *cobra.Command) (server.Config, error) {
 		to   *string
 	}{
 		{"addr", &c.Addr}, {"audiosocket-addr", &c.AudioSocketAddr}, {"db", &c.DB}, {"data-dir", &c.DataDir}, {"nats-url", &c.NATS.URL}, {"log-level", &c.Log.Level},
-		{"tls-cert-file", &c.TLS.CertFile}, {"tls-key-file", &c.TLS.KeyFile},
+		{"tls-cert-file", &c.TLS.CertFile}, {"tls-key-file", &c.TLS.KeyFile}, {"emotion-model", &c.EmotionModel},
 	} {
 		if flag := cmd.Flags().Lookup(s.flag); flag != nil && flag.Changed {
 			*s.to = flag.Value.String()
@@ -131,6 +132,7 @@ closes. A second one ends it at once.`,
 	flags.StringVar(&f.logLevel, "log-level", "", "log from `level` on: debug, info, warn, error")
 	flags.StringVar(&f.tlsCert, "tls-cert-file", "", "serve TLS with the certificate in `FILE`, PEM; with --tls-key-file")
 	flags.StringVar(&f.tlsKey, "tls-key-file", "", "the certificate's key in `FILE`, PEM")
+	flags.StringVar(&f.emotionModel, "emotion-model", "", "read emotion by the shipped model of this `NAME`, or the one in a folder")
 	flags.BoolVar(&f.acceptLicense, "accept-model-license", false, "beyond loopback, use models whose licence forbids commercial use")
 	flags.BoolVar(&show, "print-config", false, "print a configuration file with every key at its default, and stop")
 	cmd.AddCommand(a.serveKeysCommand())
@@ -143,10 +145,18 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) error {
 		return err
 	}
 	log := c.Logger(a.con.errWriter())
-	if err := licences(&c, log); err != nil {
+	emotion, err := loadArtefact(cmp.Or(c.EmotionModel, analysis.DefaultEmotionModel))
+	if err != nil {
+		return fmt.Errorf("serve: emotion_model: %w", err)
+	}
+	held, err := modelsInUse(emotion)
+	if err != nil {
 		return err
 	}
-	engine, err := analysis.NewEngine()
+	if err := licences(&c, held, log); err != nil {
+		return err
+	}
+	engine, err := analysis.NewEngine(emotion)
 	if err != nil {
 		return err
 	}
@@ -154,21 +164,20 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	held, err := servedModels()
-	if err != nil {
-		return err
-	}
 	node, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("serve: host name: %w", err)
 	}
-	s, err := server.New(cmd.Context(), c, server.Deps{Engine: engine, Voice: voice, Node: node, Version: newBuildVersion().Version, Models: held, Log: log})
+	s, err := server.New(cmd.Context(), c, server.Deps{Engine: engine, Voice: voice, Node: node, Version: newBuildVersion().Version, Models: toldModels(held), Log: log})
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(a.con.errWriter(), "Timbre listens at %s\n", s.URL())
 	return s.Run(cmd.Context())
 }
+
+// freeEmotionModel is the shipped model that reads emotion and may be used commercially.
+const freeEmotionModel = "emotion-mlp-v2"
 
 // serveVoice loads the speaker model, where this binary holds one.
 func (a *app) serveVoice() (server.Voice, error) {
@@ -183,23 +192,20 @@ func (a *app) serveVoice() (server.Voice, error) {
 	return server.Voice{Model: v.model, LicenceClass: v.manifest.LicenceClass, Speech: v.detector}, nil
 }
 
-// licences says which models may not be used commercially, and refuses them beyond loopback unless told otherwise.
-func licences(c *server.Config, log *slog.Logger) error {
-	list, err := models.List()
-	if err != nil {
-		return err
-	}
+// licences says which models in use may not be used commercially, and refuses them beyond loopback unless told otherwise.
+func licences(c *server.Config, held []*models.Artefact, log *slog.Logger) error {
 	var names []string
-	for _, m := range list {
-		if m.LicenceClass == models.NonCommercial {
-			names = append(names, m.Name)
+	for _, a := range held {
+		if a.Manifest.LicenceClass == models.NonCommercial {
+			names = append(names, a.Manifest.Name)
 		}
 	}
 	switch {
 	case len(names) == 0:
 		return nil
 	case !c.Loopback() && !c.AcceptModelLicense:
-		return fmt.Errorf("serve: models %s: their licence forbids commercial use, want --accept-model-license or an address on loopback", strings.Join(names, ", "))
+		return fmt.Errorf("serve: models %s: their licence forbids commercial use, want --emotion-model %s, --accept-model-license or an address on loopback",
+			strings.Join(names, ", "), freeEmotionModel)
 	}
 	log.Warn("the licence of these models forbids commercial use", "models", names)
 	return nil

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/timbre-voice/timbre/interaction"
+	"github.com/timbre-voice/timbre/interaction/analysis"
 	"github.com/timbre-voice/timbre/models"
 	"github.com/timbre-voice/timbre/server"
 	"github.com/timbre-voice/timbre/server/api"
@@ -192,23 +193,33 @@ func TestServeUsage(t *testing.T) {
 }
 
 func TestLicencesBeyondLoopback(t *testing.T) {
-	list, err := models.List()
-	if err != nil {
-		t.Fatal(err)
-	}
-	restricted := false
-	for _, m := range list {
-		restricted = restricted || m.LicenceClass == models.NonCommercial
-	}
 	for _, c := range []struct {
+		model  string
+		class  string
 		addr   string
 		accept bool
 		refuse bool
-	}{{"127.0.0.1:1", false, false}, {"0.0.0.0:1", true, false}, {"0.0.0.0:1", false, restricted}} {
+	}{
+		{analysis.DefaultEmotionModel, models.NonCommercial, "127.0.0.1:1", false, false},
+		{analysis.DefaultEmotionModel, models.NonCommercial, "0.0.0.0:1", true, false},
+		{analysis.DefaultEmotionModel, models.NonCommercial, "0.0.0.0:1", false, true},
+		{freeEmotionModel, models.Permissive, "0.0.0.0:1", false, false},
+	} {
+		emotion, err := models.Load(c.model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := emotion.Manifest.LicenceClass; got != c.class {
+			t.Errorf("%s is of class %s, want %s", c.model, got, c.class)
+		}
+		held, err := modelsInUse(emotion)
+		if err != nil {
+			t.Fatal(err)
+		}
 		cfg := server.DefaultConfig()
 		cfg.Addr, cfg.AcceptModelLicense = c.addr, c.accept
-		if err := licences(&cfg, cfg.Logger(io.Discard)); (err != nil) != c.refuse {
-			t.Errorf("%s, accepted %v: %v, want an error: %v", c.addr, c.accept, err, c.refuse)
+		if err := licences(&cfg, held, cfg.Logger(io.Discard)); (err != nil) != c.refuse {
+			t.Errorf("%s at %s, accepted %v: %v, want an error: %v", c.model, c.addr, c.accept, err, c.refuse)
 		}
 	}
 }

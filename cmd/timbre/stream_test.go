@@ -35,7 +35,7 @@ func (k kept) Save(_ context.Context, r *interaction.Interaction) error {
 // liveServer is a whole ingest on a real socket, without store and API.
 func liveServer(t *testing.T) (url string, records kept) {
 	t.Helper()
-	engine, err := analysis.NewEngine()
+	engine, err := analysis.NewEngine(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func liveServer(t *testing.T) (url string, records kept) {
 // everything measured in the conversation is what the file's own analysis measures.
 func TestStreamedCallHasTheRecordOfTheFile(t *testing.T) {
 	url, records := liveServer(t)
-	engine, err := analysis.NewEngine()
+	engine, err := analysis.NewEngine(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

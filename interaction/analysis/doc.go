@@ -2,7 +2,7 @@
 //
 // A Session owns one call. Samples of each channel go in with Write, in order and at any pace, and Close returns the record:
 //
-//	engine, err := analysis.NewEngine()                        // models, loaded once, shared by all sessions
+//	engine, err := analysis.NewEngine(nil)                     // models, loaded once, shared by all sessions
 //	s, err := engine.NewSession(analysis.Options{Rate: 8000, Channels: ...})
 //	err = s.Write(ctx, 0, samples)                             // blocks while the queue is full: back-pressure
 //	record, err := s.Close(ctx)

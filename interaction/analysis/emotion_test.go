@@ -125,7 +125,7 @@ func TestModelIsNotAskedAboutForbiddenSpeech(t *testing.T) {
 				}
 			}
 			for _, m := range r.Governance.Models {
-				if m.Name == emotionModel {
+				if m.Name == DefaultEmotionModel {
 					t.Error("the record names a model that scored nothing")
 				}
 			}
@@ -217,7 +217,7 @@ func TestFinalScoresKnowTheRestOfTheCall(t *testing.T) {
 	}
 	named := 0
 	for _, m := range r.Governance.Models {
-		if m.Name == emotionModel {
+		if m.Name == DefaultEmotionModel {
 			named++
 		}
 	}

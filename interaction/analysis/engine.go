@@ -9,11 +9,11 @@ import (
 	"github.com/timbre-voice/timbre/sentiment"
 )
 
-// The shipped models of a session.
-const (
-	speechModel  = "vad-gru-v1"      // tells speech from other sounds
-	emotionModel = "emotion-tdnn-v1" // reads what a segment expresses
-)
+// speechModel is the shipped model that tells speech from other sounds.
+const speechModel = "vad-gru-v1"
+
+// DefaultEmotionModel is the shipped model that reads what a segment expresses, where no other one is given.
+const DefaultEmotionModel = "emotion-tdnn-v1"
 
 // Engine holds the loaded models, shared by all sessions. Safe for concurrent use.
 type Engine struct {
@@ -25,8 +25,8 @@ type Engine struct {
 	emotionModel interaction.Model
 }
 
-// NewEngine loads the shipped models and checks that they are intact.
-func NewEngine() (*Engine, error) {
+// NewEngine loads the shipped models and checks that they are intact. Emotion is read by the model emotion, by DefaultEmotionModel where that is nil.
+func NewEngine(emotion *models.Artefact) (*Engine, error) {
 	a, err := models.Load(speechModel)
 	if err != nil {
 		return nil, fmt.Errorf("analysis: %w", err)
@@ -37,28 +37,24 @@ func NewEngine() (*Engine, error) {
 	}
 	e := &Engine{vad: vad.DefaultOptions(), net: net}
 	e.models = append(e.models, identity(a))
-	if err := e.loadEmotion(emotionModel); err != nil {
-		return nil, err
+	if emotion == nil {
+		if emotion, err = models.Load(DefaultEmotionModel); err != nil {
+			return nil, fmt.Errorf("analysis: %w", err)
+		}
 	}
+	if err := emotion.Manifest.Fits(models.Want{Task: "emotion", SampleRateHz: sentiment.Rate}); err != nil {
+		return nil, fmt.Errorf("analysis: %w", err)
+	}
+	m, err := sentiment.LoadModel(emotion.Tensors)
+	if err != nil {
+		return nil, fmt.Errorf("analysis: model %s: %w", emotion.Manifest.Name, err)
+	}
+	e.newEmotion, e.emotionModel = func() emotionScorer { return m.NewScorer() }, identity(emotion)
 	return e, nil
 }
 
 // EmotionModel names the model that reads emotion; false where there is none.
 func (e *Engine) EmotionModel() (interaction.Model, bool) { return e.emotionModel, e.newEmotion != nil }
-
-// loadEmotion makes the shipped model of that name the one that reads emotion.
-func (e *Engine) loadEmotion(name string) error {
-	a, err := models.Load(name)
-	if err != nil {
-		return fmt.Errorf("analysis: %w", err)
-	}
-	m, err := sentiment.LoadModel(a.Tensors)
-	if err != nil {
-		return fmt.Errorf("analysis: model %s: %w", name, err)
-	}
-	e.newEmotion, e.emotionModel = func() emotionScorer { return m.NewScorer() }, identity(a)
-	return nil
-}
 
 // identity names a model in records.
 func identity(a *models.Artefact) interaction.Model {

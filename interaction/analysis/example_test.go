@@ -9,7 +9,7 @@ import (
 )
 
 func ExampleAnalyzeFile() {
-	engine, err := analysis.NewEngine()
+	engine, err := analysis.NewEngine(nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -16,7 +16,7 @@ import (
 	"github.com/timbre-voice/timbre/interaction/policy"
 )
 
-var testEngine = sync.OnceValues(NewEngine)
+var testEngine = sync.OnceValues(func() (*Engine, error) { return NewEngine(nil) })
 
 func engineOf(t testing.TB) *Engine {
 	t.Helper()

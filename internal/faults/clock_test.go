@@ -19,7 +19,7 @@ import (
 // process, for its clock is given to it: the binary's own could only be set for the whole machine.
 func TestClockThatJumps(t *testing.T) {
 	calls, jumps := size(3, 50), size(6, 40)
-	engine, err := analysis.NewEngine()
+	engine, err := analysis.NewEngine(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

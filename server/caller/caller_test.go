@@ -48,7 +48,7 @@ func newDesk(t testing.TB) *desk {
 	if d.speech, err = vad.LoadNet(v.Tensors); err != nil {
 		t.Fatal(err)
 	}
-	if d.engine, err = analysis.NewEngine(); err != nil {
+	if d.engine, err = analysis.NewEngine(nil); err != nil {
 		t.Fatal(err)
 	}
 	db, err := store.Open(t.Context(), store.Options{DSN: filepath.Join(t.TempDir(), "timbre.db"), Now: time.Now})

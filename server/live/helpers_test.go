@@ -21,7 +21,7 @@ import (
 // TestMain fails the run when a call's goroutine outlives it.
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-var testEngine = sync.OnceValues(analysis.NewEngine)
+var testEngine = sync.OnceValues(func() (*analysis.Engine, error) { return analysis.NewEngine(nil) })
 
 // shelf keeps records in memory, as JSON. It fails as often as it is told.
 type shelf struct {

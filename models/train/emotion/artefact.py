@@ -1,4 +1,4 @@
-"""Write an ensemble as models/emotion-tdnn-vN: weights.safetensors and manifest.json."""
+"""Write an ensemble as models/emotion-tdnn-vN, or one without a trunk as models/emotion-mlp-vN: weights.safetensors and manifest.json."""
 import hashlib
 import json
 import os
@@ -52,15 +52,18 @@ def read(path):
 
 
 def write(folder, ensemble, temperature, feature_set, created, sets, summary):
-    """ensemble: train.Ensemble; temperature [2, 2]; sets: corpora that it was trained on."""
+    """ensemble: train.Ensemble or train.Plain; temperature [2, 2]; sets: corpora that it was trained on."""
     name = os.path.basename(os.path.normpath(folder))
     t = {"norm.mean": ensemble.scaler.mean, "norm.scale": ensemble.scaler.scale, "temperature": np.asarray(temperature)}
-    t.update({"trunk." + k: v.numpy() for k, v in ensemble.trunk.state_dict().items() if not k.endswith("num_batches_tracked")})
+    metadata = {"front_end": feature_set, "members": len(ensemble.nets)}
+    if ensemble.trunk:
+        t.update({"trunk." + k: v.numpy() for k, v in ensemble.trunk.state_dict().items() if not k.endswith("num_batches_tracked")})
+        metadata["dilations"] = ",".join(map(str, trunk.DILATIONS))
     for k, net in enumerate(ensemble.nets):
         for layer in ("first", "second", "out"):
             module = getattr(net, layer)
             t[f"member{k}.{layer}.weight"], t[f"member{k}.{layer}.bias"] = module.weight.detach().numpy(), module.bias.detach().numpy()
-    data = safetensors(t, {"front_end": feature_set, "members": len(ensemble.nets), "dilations": ",".join(map(str, trunk.DILATIONS))})
+    data = safetensors(t, metadata)
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "weights.safetensors"), "wb") as f:
         f.write(data)
@@ -71,7 +74,7 @@ def write(folder, ensemble, temperature, feature_set, created, sets, summary):
         features=feature_set, input_dims=2 * len(ensemble.scaler.mean) + 1, output_dims=5, classes=CLASSES + ["arousal"],
         params=int(sum(np.size(v) for v in t.values())), weights_type="F16", weights_bytes=len(data), sha256=hashlib.sha256(data).hexdigest(),
         licence="CC0-1.0" if free else "CC-BY-NC-SA-4.0", licence_class="permissive" if free else "non-commercial",
-        training_data=[dict(name=n, what=w, licence=l) for n, w, l in [SPEECH[s] for s in sets] + SPEAKERS], recipe="models/train/emotion")
+        training_data=[dict(name=n, what=w, licence=l) for n, w, l in [SPEECH[s] for s in sets] + (SPEAKERS if ensemble.trunk else [])], recipe="models/train/emotion")
     with open(os.path.join(folder, "manifest.json"), "w") as f:
         json.dump(manifest, f, indent=2)
         f.write("\n")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Scores the shipped emotion model on the speakers and the corpus that its training did not see, at telephone band.
+# Scores a shipped emotion model on the speakers and the corpora that its training did not see, at telephone band.
 #   models/train/emotion/eval.sh DATA [MODEL]
 # DATA   folder with emotion.csv, and the recordings or the unpack.sh that lays them out
 # MODEL  name of a shipped model (default emotion-tdnn-v1)
@@ -19,9 +19,13 @@ trap 'rm -rf "$work"' EXIT
 # no field of emotion.csv holds a comma or a quote; clips of no class (fear, disgust, surprise) are not judged
 manifest() {
   awk -F, -v set="$1" -v split_="$2" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; print "path,label,speaker"; next }
-    $at["set"] == set && $at["split"] == split_ && $at["label4"] != "" { print $at["path"] "," $at["label4"] "," $at["speaker"] }' "$data/emotion.csv"
+    $at["set"] == set && $at["split"] ~ "^(" split_ ")$" && $at["label4"] != "" { print $at["path"] "," $at["label4"] "," $at["speaker"] }' "$data/emotion.csv"
 }
-for test in emodb:dev ravdess:test_in nemo:test_in ased:test_in; do
+case $model in
+emotion-mlp-*) tests="ravdess:train|test_in nemo:train|test_in ased:train|test_in" ;; # trained on EmoDB alone
+*) tests="emodb:dev ravdess:test_in nemo:test_in ased:test_in" ;;
+esac
+for test in $tests; do
   manifest "${test%:*}" "${test#*:}" > "$work/m.csv"
   for history in none speaker; do
     echo "${test%:*} (${test#*:}), history $history"

@@ -2,9 +2,11 @@
 
     train.py folds --state DIR --speaker DIR --out FILE [--only NAME,...]
     train.py ship  --state DIR --speaker DIR --features NAMES --folds FILE --model DIR --created DATE [--sets a,b]
+    train.py plain --state DIR --features NAMES --temperatures C,A --model DIR --created DATE [--sets a,b]
 
 --speaker is the state of the speaker recipe, NAMES the output of `lld names`. folds trains for each fold of the protocol as ship does and writes the logits of the clips held
-out. ship trains on the train splits of --sets and writes the weights; its temperatures are what fits the folds.
+out. ship trains on the train splits of --sets and writes the weights; its temperatures are what fits the folds. plain makes a model without a trunk, whose
+temperatures are C for the classes and A for arousal: for sets too small to tell.
 """
 import argparse
 import json
@@ -21,19 +23,18 @@ from artefact import write
 TRAIN = ["train", "train_aux", "train_arousal"]
 VERSIONS = ["phone", "wide", "line1", "gsm", "opus", "line2"]
 SPEAKER_FOLDS = 6
-STEPS = 800  # of the trunk
+STEPS = 1200  # of the trunk
 PLAIN, EPOCHS = 4, 20  # networks over the functionals alone, beside the heads of the trunk
 
 
 class Ensemble:
     """A trunk and the networks behind it, trained on the clips index of pool."""
 
-    def __init__(self, pool, cepstra, begin, index, seed=0):
+    def __init__(self, pool, cepstra, begin, index, seed=50):
         self.pool, self.cepstra = pool, cepstra
         self.trunk, heads, scaler, moving = trunk.train(pool, cepstra, index, seed, begin, STEPS)
         self.scaler = scaler.with_learned(moving.mean.numpy(), moving.scale.numpy())
-        plain = [mlp.train(pool, scaler, index, seed + k, EPOCHS) for k in range(PLAIN)]
-        self.nets = heads + [mlp.widen(n, len(self.scaler.mean)) for n in plain]
+        self.nets = heads + [mlp.widen(n, len(self.scaler.mean)) for n in plain_nets(pool, scaler, index, seed)]
 
     def judged(self, test):
         """Logits of the clips test without and with history, over the bare telephone band."""
@@ -41,6 +42,18 @@ class Ensemble:
         heard = trunk.hear_all(self.trunk, self.cepstra, speakers, len(self.pool.rows))
         pool = self.pool.phone(heard)
         return [mlp.predict(self.scaler, self.nets, pool, test, 0, h) for h in (None, history(test))]
+
+
+class Plain:
+    """Networks over the functionals alone, trained on the clips index of pool."""
+
+    def __init__(self, pool, index, seed=0):
+        self.trunk, self.scaler = None, P.Scaler(np.concatenate([x[index] for x in pool.x]), np.tile(pool.set[index], len(pool.x)))
+        self.nets = plain_nets(pool, self.scaler, index, seed)
+
+
+def plain_nets(pool, scaler, index, seed):
+    return [mlp.train(pool, scaler, index, seed + k, EPOCHS) for k in range(PLAIN)]
 
 
 def history(index, seconds=60.0):
@@ -85,18 +98,31 @@ def temperatures(pool, parts):
     return [[float(n), float(max(n + (k - n) / r, 0.1))] for n, k in zip(none, known)]
 
 
-def ship(a):
-    pool = P.Pool(a.state, VERSIONS)
-    sets = a.sets.split(",")
+def clips_of(a):
+    """The pool, the sets that are asked for and their clips to train on."""
+    pool, sets = P.Pool(a.state, VERSIONS), a.sets.split(",")
     splits = TRAIN + (["dev"] if "emodb" in sets else [])
-    index = np.flatnonzero(np.isin(pool.split, splits) & np.isin(pool.set, sets))
+    return pool, sets, np.flatnonzero(np.isin(pool.split, splits) & np.isin(pool.set, sets))
+
+
+def feature_set(a):
+    with open(a.features) as f:
+        return f.readline().strip()
+
+
+def plain(a):
+    pool, sets, index = clips_of(a)
+    temperatures = [[float(t)] * 2 for t in a.temperatures.split(",")]
+    write(a.model, Plain(pool, index), temperatures, feature_set(a), a.created, sets, a.summary)
+
+
+def ship(a):
+    pool, sets, index = clips_of(a)
     with np.load(a.folds) as f:
         t = temperatures(pool, {name: (f[name + " clips"], f[name + " none"], f[name + " history"]) for name in ("speakers", "unseen emodb")})
     print("temperatures", t, flush=True)
     e = Ensemble(pool, trunk.Cepstra(a.state, VERSIONS), trunk.pretrained(a.state, a.speaker), index)
-    with open(a.features) as f:
-        feature_set = f.readline().strip()
-    write(a.model, e, t, feature_set, a.created, sets, a.summary)
+    write(a.model, e, t, feature_set(a), a.created, sets, a.summary)
 
 
 def protocol(pool):
@@ -167,20 +193,21 @@ def table(pool, whole, out):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    ap.add_argument("what", choices=["ship", "folds"])
+    ap.add_argument("what", choices=["ship", "plain", "folds"])
     ap.add_argument("--state", required=True)
-    ap.add_argument("--speaker", required=True)
+    ap.add_argument("--speaker")
     ap.add_argument("--features")
     ap.add_argument("--model")
     ap.add_argument("--created")
     ap.add_argument("--summary", default="Probabilities of four expressed emotions, and arousal, of a segment of telephone speech.")
     ap.add_argument("--sets", default="ravdess,nemo,ased,baved")
     ap.add_argument("--folds")
+    ap.add_argument("--temperatures")
     ap.add_argument("--only", default="")
     ap.add_argument("--out")
     a = ap.parse_args()
     torch.set_num_threads(1)
-    {"ship": ship, "folds": folds}[a.what](a)
+    {"ship": ship, "plain": plain, "folds": folds}[a.what](a)
 
 
 if __name__ == "__main__":

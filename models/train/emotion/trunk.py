@@ -73,7 +73,7 @@ class Trunk(nn.Module):
         return pooled(self.rows(x))
 
 
-def pretrained(state, speaker_state, steps=1200, batch=64, seed=7):
+def pretrained(state, speaker_state, steps=8000, batch=64, seed=7):
     """Weights of a trunk that has learned to tell speakers apart, which is where every trunk begins. Made once, then read from state.
 
     Its speech is of sets whose licences allow what those of the emotion corpora do, and none of it is of theirs.
