@@ -59,8 +59,13 @@ func TestAnalyzeKnowsEarlierCalls(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &v); err != nil || len(v.Normals) != 1 || v.Normals[0].Calls != 2 || v.Normals[0].SpeechMs < 10_000 || v.Normals[0].ConsentRef != "r-1" {
 		t.Errorf("%v: %+v", err, v.Normals)
 	}
+	// Another model does not take what this one kept, and keeps its own.
+	free := []string{"--emotion-model", "emotion-mlp-v2"}
+	if a, b := scores(second, free...), scores(second, append(free, on...)...); a != b {
+		t.Errorf("another model\n%s, want\n%s", b, a)
+	}
 	out = wantExit(t, exitDone, append([]string{"speakers", "delete", "jana"}, kept...))
-	if !strings.Contains(out, "1 normal of a voice") {
+	if !strings.Contains(out, "2 normals of a voice") {
 		t.Errorf("delete says\n%s", out)
 	}
 	wantExit(t, exitFailed, append([]string{"speakers", "show", "jana"}, kept...), "not found")
