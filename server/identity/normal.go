@@ -142,6 +142,7 @@ func (r *Registry) forgetNormals(ctx context.Context, by, speaker, cause string)
 	if err != nil || len(gone) == 0 {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx) // the rest is not the caller's to give up: copies of the rows are elsewhere
 	if err := r.forgetKeys(ctx, gone); err != nil {
 		return err
 	}
