@@ -13,7 +13,7 @@
 //	m, err := sentiment.LoadModel(artefact.Tensors) // loaded once, shared
 //	r, err := sentiment.NewReader()                 // one per channel
 //	s := m.NewScorer()                              // one per goroutine
-//	var known sentiment.Normaliser                  // one per speaker and call
+//	known := earlier.Earlier()                      // one per speaker and call; a zero Normaliser where no earlier calls are known
 //	values := make([]float64, sentiment.NumValues)
 //	for segment := range segments {
 //		r.Reset()

@@ -227,7 +227,7 @@ func (s *Scorer) fill(values []float64, n *Normaliser) (r float64, known bool) {
 		m, spread := n.normal(i, s.m.mean[i], s.m.scale[i])
 		raw, own := z, z-r*m
 		if i == fLevel { // the gain of the line is not the speaker's: only the difference tells, and only once there is one
-			raw, own = 0, r*(z-m)
+			raw, own = 0, n.levelReliability()*(z-m)
 		}
 		if i >= NumFunctionals && !finite(v) { // never heard: training has shown such segments with nothing in either view
 			raw, own = 0, 0

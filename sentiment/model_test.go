@@ -199,6 +199,15 @@ func TestLevelCountsOnlyBesideTheSpeakersOwn(t *testing.T) {
 	if near, _ := s.Score(x, &n); near == far {
 		t.Error("a level far below the speaker's own says nothing")
 	}
+	earlier := n.Earlier() // of another line
+	loud, _ := s.Score(x, &earlier)
+	x[fLevel] -= 40
+	if got, _ := s.Score(x, &earlier); got != loud {
+		t.Error("the gain of the line counts against the line of an earlier call")
+	}
+	if got, _ := s.Score(x, nil); got == loud {
+		t.Error("earlier calls say nothing of the speaker")
+	}
 }
 
 func TestTemperatureCalibrates(t *testing.T) {

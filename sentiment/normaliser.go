@@ -11,6 +11,10 @@ import "math"
 // and SpreadSeconds, by most of the way after a minute. A model sees each functional twice, against the population and against the
 // speaker's normal, and r beside them. It therefore never has to believe that the speaker's mean is neutral: of one who is angry
 // from the first word to the last the second view says little, the first still says all, and training has shown it such speakers.
+//
+// Earlier calls. What earlier calls of the same speaker said goes before this one as Earlier gives it: weighed down to EarlierSeconds, so
+// that this call outweighs it once the speaker has talked for as long. Another handset and another day are another normal: what is
+// known from before is a prior and no more, and of the level, which is the line's as much as the speaker's, nothing is taken over.
 type Normaliser struct {
 	sum     [NumValues]float64 // Σ s·x
 	squares [NumValues]float64 // Σ s·x²
@@ -23,6 +27,8 @@ const (
 	MeanSeconds = 8.0
 	// SpreadSeconds is the same for the spread, which takes more speech to know.
 	SpreadSeconds = 20.0
+	// EarlierSeconds is the most that earlier calls count for, however long they were.
+	EarlierSeconds = 30.0
 )
 
 // Add takes the values of a segment of the speaker, NumValues of them, and its length in seconds.
@@ -35,6 +41,39 @@ func (n Normaliser) Without(values []float64, seconds float64) Normaliser {
 		return Normaliser{}
 	}
 	return n
+}
+
+// Earlier returns n, the statistics of earlier calls, as what a call begins with: weighed down to EarlierSeconds where they are more,
+// without the level.
+func (n Normaliser) Earlier() Normaliser {
+	n = n.Capped(EarlierSeconds)
+	n.sum[fLevel], n.squares[fLevel], n.weight[fLevel] = 0, 0, 0
+	return n
+}
+
+// Capped returns n weighed down to so many seconds where it holds more: the normal stays, and what is added later counts for more.
+func (n Normaliser) Capped(seconds float64) Normaliser {
+	if n.seconds <= seconds {
+		return n
+	}
+	f := seconds / n.seconds
+	for i := range n.sum {
+		n.sum[i] *= f
+		n.squares[i] *= f
+		n.weight[i] *= f
+	}
+	n.seconds = seconds
+	return n
+}
+
+// Merge adds what o knows of the same speaker, as if its segments had been added one by one.
+func (n *Normaliser) Merge(o *Normaliser) {
+	for i := range n.sum {
+		n.sum[i] += o.sum[i]
+		n.squares[i] += o.squares[i]
+		n.weight[i] += o.weight[i]
+	}
+	n.seconds += o.seconds
 }
 
 func (n *Normaliser) add(values []float64, seconds float64) {
@@ -62,6 +101,12 @@ func (n *Normaliser) Seconds() float64 { return n.seconds }
 // reliability returns r for the mean and for the spread: 0 without speech and near 1 after minutes.
 func (n *Normaliser) reliability() (mean, spread float64) {
 	return n.seconds / (n.seconds + MeanSeconds), n.seconds / (n.seconds + SpreadSeconds)
+}
+
+// levelReliability is reliability of the mean for the level, of which earlier calls say nothing.
+func (n *Normaliser) levelReliability() float64 {
+	w := max(n.weight[fLevel], 0)
+	return w / (w + MeanSeconds)
 }
 
 // normal returns the mean and the variance of functional i over the speaker's segments, standardised by the population's mean and

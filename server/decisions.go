@@ -17,7 +17,7 @@ func (v *voices) decider(tenant string) (*people.Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &people.Desk{Registry: reg, Known: v.known, Policy: v.policy, Extractor: v.extractor, Scrub: v.store.Scrub}, nil
+	return &people.Desk{Registry: reg, Known: v.known, Policy: v.policy, Extractor: v.extractor, Emotion: v.emotion, Scrub: v.store.Scrub}, nil
 }
 
 func (v *voices) Pending(ctx context.Context, tenant string, p api.Page) (api.List[api.Waiting], error) {

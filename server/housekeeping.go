@@ -62,7 +62,7 @@ func (s *Server) expire(ctx context.Context) error {
 		if due {
 			n, err := s.people.sweep(ctx, t.ID)
 			if n != (identity.Swept{}) {
-				s.log.Info("server: persons and prints deleted whose time is over", "tenant", t.ID, "persons", n.Deleted, "held", n.Held, "pending_prints", n.Pending)
+				s.log.Info("server: persons and prints deleted whose time is over", "tenant", t.ID, "persons", n.Deleted, "held", n.Held, "pending_prints", n.Pending, "voice_normals", n.Normals)
 			}
 			if err != nil {
 				return err

@@ -101,6 +101,19 @@ func (c callers) Voice(ctx context.Context, s ingest.Start, p permit.Permit) (an
 	return &enroller{call, v, d, made}, nil
 }
 
+func (c callers) Normals(_ context.Context, s ingest.Start, p permit.Permit) (analysis.Normals, error) {
+	v := c.voices
+	made, err := v.policy.Again(p.Policy, p.Jurisdiction)
+	if err != nil || !made.EarlierCalls { // no tenant gets keys for it
+		return nil, err
+	}
+	d, err := v.decider(cmp.Or(s.Tenant, v.tenant))
+	if err != nil {
+		return nil, err
+	}
+	return d.Normals(actor, made), nil
+}
+
 // enroller is the voice of a call of which prints may be made.
 type enroller struct {
 	*caller.Call

@@ -18,7 +18,7 @@ import (
 func openKeys(ctx context.Context, path, tenant string, st *store.Store) (*identity.KeyFile, error) {
 	keys, err := people.OpenKeys(ctx, st, path, tenant)
 	if errors.Is(err, people.ErrOrphans) {
-		return nil, fmt.Errorf("server: key_file: %s: not found, but the database holds voiceprints that need it, want the file that they were sealed with", path)
+		return nil, fmt.Errorf("server: key_file: %s: not found, but the database holds voiceprints or normals of voices that need it, want the file that they were sealed with", path)
 	}
 	return keys, err
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/timbre-voice/timbre/server/console"
 	"github.com/timbre-voice/timbre/server/events"
 	"github.com/timbre-voice/timbre/server/events/rules"
+	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/ingest"
 	"github.com/timbre-voice/timbre/server/live"
 	"github.com/timbre-voice/timbre/server/recording"
@@ -178,6 +179,9 @@ func (s *Server) open(ctx context.Context, d Deps) error {
 		return err
 	}
 	known := &voices{Voice: d.Voice, store: s.store, keys: wrapping, policy: c.Policy, tenant: c.Tenant, dir: c.DataDir, now: d.Now}
+	if m, ok := d.Engine.EmotionModel(); ok {
+		known.emotion = identity.Model{Name: m.Name, Version: m.Version, SHA256: m.SHA256}
+	}
 	s.people = known
 	if d.Voice.Model != nil {
 		id := d.Voice.Model.ID()

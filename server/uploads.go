@@ -194,6 +194,10 @@ func (u *uploads) analyse(ctx context.Context, t *store.Tenant, v *store.Upload)
 	if err != nil {
 		return "", err
 	}
+	earlier, err := u.voices.Normals(ctx, ingest.Start{Tenant: t.ID()}, made.Permit)
+	if err != nil {
+		return "", err
+	}
 	var told time.Time
 	sign := func(done, total int64) {
 		if now := u.now(); total > 0 && now.Sub(told) >= uploadSign {
@@ -204,7 +208,7 @@ func (u *uploads) analyse(ctx context.Context, t *store.Tenant, v *store.Upload)
 		}
 	}
 	r, err := analysis.AnalyzeFile(ctx, path, analysis.FileOptions{
-		Channels: roles, Agent: b.AgentID, Customer: b.CustomerID, Language: b.Language, Permit: made.Permit, Engine: u.engine, Voice: voice, Claim: b.ClaimedIdentity,
+		Channels: roles, Agent: b.AgentID, Customer: b.CustomerID, Language: b.Language, Permit: made.Permit, Engine: u.engine, Voice: voice, Normals: earlier, Claim: b.ClaimedIdentity,
 		Progress: func(done, total int64) {
 			sign(done, total)
 			for ctx.Err() == nil { // calls first; a sign of life now and then

@@ -30,9 +30,10 @@ type voices struct {
 	store      *store.Store
 	keys       *identity.KeyFile
 	policy     policy.Config
-	tenant     string        // of calls that name none
-	dir        string        // for the recordings of a batch, while it goes
-	known      *caller.Known // nil without a model
+	tenant     string         // of calls that name none
+	dir        string         // for the recordings of a batch, while it goes
+	known      *caller.Known  // nil without a model
+	emotion    identity.Model // that reads emotion; zero: none
 	now        func() time.Time
 	extractors sync.Pool // of *voiceprint.Extractor
 }
@@ -92,7 +93,7 @@ func (v *voices) DeleteSpeaker(ctx context.Context, tenant, by, id string) (api.
 	}
 	d := proof.Destroyed
 	return api.Receipt{
-		Pseudonym: proof.Pseudonym, DeletedAt: proof.DeletedAt, Keys: d["keys"], Voiceprints: d["voiceprints"], Consents: d["consents"],
+		Pseudonym: proof.Pseudonym, DeletedAt: proof.DeletedAt, Keys: d["keys"], Voiceprints: d["voiceprints"], Consents: d["consents"], VoiceNormals: d["voice_normals"],
 		Entries: d["watchlist_entries"], Attempts: d["attempts"], AuditSeq: proof.AuditSeq, Signed: string(text),
 		Signature: proof.Signature, PublicKey: proof.PublicKey,
 	}, nil

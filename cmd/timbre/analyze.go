@@ -158,7 +158,7 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) (err e
 	}
 	var db *archive
 	if f.store.db != "" {
-		if db, err = openArchive(ctx, f.store); err != nil {
+		if db, err = openArchive(ctx, f.store, engine); err != nil {
 			return err
 		}
 		defer db.close(&err)
@@ -215,7 +215,7 @@ func (a *app) analyzeOne(ctx context.Context, f analyzeFlags, permit permit.Perm
 	}
 	var err error
 	if db != nil {
-		if o.Voice, err = db.voice(ctx, o.Permit); err != nil {
+		if o.Voice, o.Normals, err = db.customer(ctx, o.Permit); err != nil {
 			return analysed{err: fmt.Errorf("%s: %w", file.path, err)}
 		}
 	}

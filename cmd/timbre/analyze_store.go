@@ -6,6 +6,7 @@ import (
 	"github.com/timbre-voice/timbre/interaction"
 	"github.com/timbre-voice/timbre/interaction/analysis"
 	permit "github.com/timbre-voice/timbre/interaction/policy"
+	"github.com/timbre-voice/timbre/server/identity"
 	"github.com/timbre-voice/timbre/server/people"
 	"github.com/timbre-voice/timbre/server/policy"
 )
@@ -17,7 +18,7 @@ type archive struct {
 }
 
 // openArchive opens or makes the database that f names and loads the speaker model.
-func openArchive(ctx context.Context, f databaseFlags) (*archive, error) {
+func openArchive(ctx context.Context, f databaseFlags, engine *analysis.Engine) (*archive, error) {
 	v, err := loadVoices(voiceFlags{model: speakerModel})
 	if err != nil {
 		return nil, err
@@ -26,16 +27,24 @@ func openArchive(ctx context.Context, f databaseFlags) (*archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &archive{p, p.desk(v)}, nil
+	a := &archive{p, p.desk(v)}
+	if m, ok := engine.EmotionModel(); ok {
+		a.desk.Emotion = identity.Model{Name: m.Name, Version: m.Version, SHA256: m.SHA256}
+	}
+	return a, nil
 }
 
-// voice tells one recording who its customer is.
-func (a *archive) voice(ctx context.Context, permit permit.Permit) (analysis.Voice, error) {
+// customer tells one recording who its customer is, and what earlier calls say of the voice.
+func (a *archive) customer(ctx context.Context, permit permit.Permit) (analysis.Voice, analysis.Normals, error) {
 	made, err := a.policy.Resolve(policy.Call{Tenant: a.rows.ID(), Jurisdiction: permit.Jurisdiction})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return a.desk.Voice(ctx, permit, made)
+	voice, err := a.desk.Voice(ctx, permit, made)
+	if err != nil {
+		return nil, nil, err
+	}
+	return voice, a.desk.Normals(a.by, made), nil
 }
 
 // save keeps a record and returns it as it was stored.

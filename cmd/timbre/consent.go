@@ -38,7 +38,8 @@ func (a *app) consentGiveCommand() *cobra.Command {
 		Use:   "give --speaker ID --ref REF",
 		Short: "Write a person's consent into the ledger",
 		Long: `Write a person's consent into the ledger: what for, to which version of the text, how it was given, until when. A voiceprint needs one
-for the purpose verify; where the law asks for a release (Illinois, Texas) one given on paper or by web.`,
+for the purpose verify, what calls say of how the voice sounds (earlier_calls of the policy) one for analytics; where the law asks for a
+release (Illinois, Texas) one given on paper or by web.`,
 		Example: "  timbre consent give --speaker c-1001 --ref crm-77 --text-version 2026-03 --channel web",
 		Args:    wantArgs(0, 0, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -151,7 +152,7 @@ func (a *app) consentWithdrawCommand() *cobra.Command {
 		Use:   "withdraw --speaker ID",
 		Short: "Withdraw a person's consents",
 		Long: `Withdraw a person's consents, for one purpose or all. From then on the person is not compared with; 'timbre speakers delete' destroys the
-prints, and so does the next sweep.`,
+prints, and so does the next sweep; what a consent to analytics covered is destroyed at once.`,
 		Args: wantArgs(0, 0, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {

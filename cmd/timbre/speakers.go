@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -37,6 +38,7 @@ type keptSpeaker struct {
 	UsedAt      *time.Time     `json:"used_at"` // last compared with
 	ExpiresAt   *time.Time     `json:"expires_at"`
 	Voiceprints []keptPrint    `json:"voiceprints"`
+	Normals     []keptNormal   `json:"voice_normals,omitempty"`
 	Consents    []givenConsent `json:"consents,omitempty"`
 	Pseudonym   string         `json:"pseudonym,omitempty"` // in the audit log
 }
@@ -51,6 +53,16 @@ type keptPrint struct {
 	ConsentRef  string    `json:"consent_ref"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
+}
+
+// keptNormal says that statistics of what the voice is like are kept, and never what they are.
+type keptNormal struct {
+	Model      modelJSON `json:"model"`
+	SpeechMs   int64     `json:"speech_ms"` // that they weigh
+	Calls      int       `json:"calls"`
+	ConsentRef string    `json:"consent_ref"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
 }
 
 type givenConsent struct {
@@ -77,7 +89,28 @@ func (p *prints) describe(ctx context.Context, s store.Speaker) (keptSpeaker, er
 		out.Voiceprints = append(out.Voiceprints, keptPrint{ID: r.ID, Model: modelJSON{r.Model, r.ModelVersion, r.ModelSHA256}, State: string(r.State),
 			NetSpeechMs: r.NetSpeechMs, SNRdB: r.SNRdB, Sources: r.Sources, ConsentRef: r.ConsentRef, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt})
 	}
-	return out, err
+	normals, errNormals := p.rows.VoiceNormalsOf(ctx, s.ID)
+	for _, r := range normals {
+		out.Normals = append(out.Normals, keptNormal{Model: modelJSON{r.Model, r.ModelVersion, r.ModelSHA256}, SpeechMs: r.SpeechMs, Calls: r.Calls,
+			ConsentRef: r.ConsentRef, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt})
+	}
+	return out, errors.Join(err, errNormals)
+}
+
+// notEnrolled is the state of a person of whom no print was ever made.
+const notEnrolled = "not_enrolled"
+
+// person returns a speaker, or a person of whom nothing but the voice's normal is kept.
+func (p *prints) person(ctx context.Context, id string) (store.Speaker, error) {
+	s, err := p.rows.Speaker(ctx, id)
+	if !errors.Is(err, store.ErrNotFound) {
+		return s, err
+	}
+	normals, e := p.rows.VoiceNormalsOf(ctx, id)
+	if e != nil || len(normals) == 0 {
+		return s, errors.Join(err, e)
+	}
+	return store.Speaker{ID: id, State: notEnrolled, CreatedAt: normals[0].CreatedAt}, nil
 }
 
 func (a *app) speakersListCommand() *cobra.Command {
@@ -159,7 +192,7 @@ func (a *app) speakersShowCommand() *cobra.Command {
 				return err
 			}
 			defer p.close(&err)
-			s, err := p.rows.Speaker(ctx, args[0])
+			s, err := p.person(ctx, args[0])
 			if err != nil {
 				return err
 			}
@@ -200,13 +233,19 @@ func (v *keptSpeaker) writeText(w io.Writer) error {
 		field("name", "%s", plain(v.DisplayName))
 	}
 	field("state", "%s", v.State)
-	field("enrolled", "%s, last used %s", day(&v.CreatedAt), day(v.UsedAt))
+	if v.State != notEnrolled {
+		field("enrolled", "%s, last used %s", day(&v.CreatedAt), day(v.UsedAt))
+	}
 	if v.ExpiresAt != nil {
 		field("expires", "%s", day(v.ExpiresAt))
 	}
 	for _, r := range v.Voiceprints {
 		field("voiceprint", "%s %s, %s, %.1f s of speech from %s, consent %s", r.Model.Name, r.Model.Version, r.State, seconds(r.NetSpeechMs),
 			count(r.Sources, "recording"), plain(r.ConsentRef))
+	}
+	for _, r := range v.Normals {
+		field("normal", "%s %s, statistics of %.1f s of speech from %s, the last on %s, consent %s", r.Model.Name, r.Model.Version, seconds(r.SpeechMs), count(r.Calls, "call"),
+			day(&r.UpdatedAt), plain(r.ConsentRef))
 	}
 	for _, c := range v.Consents {
 		state := "given " + day(&c.GivenAt)
@@ -229,7 +268,7 @@ func (a *app) speakersDeleteCommand() *cobra.Command {
 		Use:   "delete ID",
 		Short: "Destroy a speaker's key, prints and every other trace",
 		Long: `Destroy the person's key first, which makes every print of the person unreadable in every copy of the database, then delete
-prints, consents, watchlist entries and attempts, and rebuild the file so that nothing of them is left in it. What was destroyed
+prints, consents, statistics of the voice, watchlist entries and attempts, and rebuild the file so that nothing of them is left in it. What was destroyed
 is printed with what cannot be reached, signed, and kept in the audit log under a pseudonym. The key file is changed, too, so that
 a copy of the database from before stays shut for this person. It works without the key file as well, where that is lost: the
 receipt is then not signed and names no pseudonym.`,
@@ -256,6 +295,7 @@ type receipt struct {
 	Keys             int64     `json:"keys"`
 	Voiceprints      int64     `json:"voiceprints"`
 	Consents         int64     `json:"consents"`
+	VoiceNormals     int64     `json:"voice_normals"`
 	WatchlistEntries int64     `json:"watchlist_entries"`
 	Attempts         int64     `json:"attempts"`
 	DeletedAt        time.Time `json:"deleted_at"`
@@ -273,7 +313,7 @@ func (a *app) deleteSpeaker(ctx context.Context, p *prints, speaker string, asJS
 		return err
 	}
 	d := proof.Destroyed
-	r := &receipt{Speaker: speaker, Pseudonym: proof.Pseudonym, Keys: d["keys"], Voiceprints: d["voiceprints"], Consents: d["consents"],
+	r := &receipt{Speaker: speaker, Pseudonym: proof.Pseudonym, Keys: d["keys"], Voiceprints: d["voiceprints"], Consents: d["consents"], VoiceNormals: d["voice_normals"],
 		WatchlistEntries: d["watchlist_entries"], Attempts: d["attempts"], DeletedAt: proof.DeletedAt, AuditSeq: proof.AuditSeq}
 	if proof.Signature != "" {
 		r.Proof = proof
@@ -282,8 +322,8 @@ func (a *app) deleteSpeaker(ctx context.Context, p *prints, speaker string, asJS
 		return printJSON(a.con.outWriter(), r)
 	}
 	w := a.con.outWriter()
-	_, err = fmt.Fprintf(w, "%s: destroyed %s, %s, %s, %d watchlist entries, %s\n  receipt: audit entry %d of %s, pseudonym %s\n",
-		plain(speaker), count(int(r.Keys), "key"), count(int(r.Voiceprints), "voiceprint"), count(int(r.Consents), "consent"),
+	_, err = fmt.Fprintf(w, "%s: destroyed %s, %s, %s, %s of a voice, %d watchlist entries, %s\n  receipt: audit entry %d of %s, pseudonym %s\n",
+		plain(speaker), count(int(r.Keys), "key"), count(int(r.Voiceprints), "voiceprint"), count(int(r.Consents), "consent"), count(int(r.VoiceNormals), "normal"),
 		r.WatchlistEntries, count(int(r.Attempts), "attempt"), r.AuditSeq, r.DeletedAt.UTC().Format(time.RFC3339), orDash(r.Pseudonym != "", func() string { return r.Pseudonym }))
 	if err != nil || r.Proof == nil {
 		return err

@@ -62,7 +62,8 @@ func (a *app) speakersSweepCommand() *cobra.Command {
 		Use:   "sweep",
 		Short: "Delete the speakers whose time is over, as a running server does once a day",
 		Long: `Delete the speakers whose print was not compared with for as many months as the policy of their jurisdiction says, those without
-a consent in force who are on no watchlist, and the voiceprints that nobody approved in time. What is under a legal hold stays.`,
+a consent in force who are on no watchlist, the voiceprints that nobody approved in time, and what is kept of how voices sound that no
+call was added to for as long or whose own consent ended. What is under a legal hold stays.`,
 		Args: wantArgs(0, 0, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withRegistry(cmd, f, func(ctx context.Context, p *prints, _ *identity.Registry) error {
@@ -71,6 +72,9 @@ a consent in force who are on no watchlist, and the voiceprints that nobody appr
 					return err
 				}
 				_, err = fmt.Fprintf(a.con.outWriter(), "deleted: %s, %s that nobody approved; held: %d\n", count(n.Deleted, "speaker"), count(n.Pending, "voiceprint"), n.Held)
+				if err == nil && n.Normals > 0 {
+					_, err = fmt.Fprintf(a.con.outWriter(), "what a voice is like is kept no longer of %s\n", count(n.Normals, "person"))
+				}
 				return err
 			})
 		},

@@ -100,7 +100,7 @@ func TestDeleteWorksWithoutTheKeyFile(t *testing.T) {
 	b.enrol("anna", clip(t, "voice_female_en_8k.wav"))
 	b.keys += ".lost"
 	out := wantExit(t, exitDone, append([]string{"speakers", "delete", "anna"}, b.store()...))
-	if !strings.Contains(out, "anna: destroyed 1 key, 1 voiceprint, 1 consent") || !strings.Contains(out, "pseudonym -") {
+	if !strings.Contains(out, "anna: destroyed 1 key, 1 voiceprint, 1 consent, 0 normals of a voice") || !strings.Contains(out, "pseudonym -") {
 		t.Errorf("the receipt:\n%s", out)
 	}
 }

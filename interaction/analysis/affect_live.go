@@ -101,7 +101,7 @@ func (c *channel) catchUp() {
 		if !h.readable(s.SNRdB) || c.emotionPermit(s.StartMs) != "" {
 			continue
 		}
-		s.Emotion = l.score(h)
+		s.Emotion = l.score(h, c.earlier())
 		s.ParticipantID = c.session.participantID(c, c.session.keptLegs(), s.StartMs)
 		if point := c.takeCourse(&s); point != nil {
 			last, now = s, point

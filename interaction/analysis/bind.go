@@ -27,12 +27,18 @@ func (s *Session) Bind(ctx context.Context, b interaction.Binding) error {
 		}
 	}
 	b.ChannelRoles = slices.Clone(b.ChannelRoles)
-	voice, enrol := s.lookUp(ctx, &b), s.askEnrol(ctx, &b)
-	return s.send(ctx, piece{do: func() { s.bind(b); voice(); enrol() }})
+	told := s.ask(ctx, &b)
+	return s.send(ctx, piece{do: func() { s.bind(b, told) }})
 }
 
-// bind is Bind in the owner goroutine.
-func (s *Session) bind(b interaction.Binding) {
+// ask looks up, in the goroutine of Bind, whom b names, and returns what takes the answers in the owner goroutine.
+func (s *Session) ask(ctx context.Context, b *interaction.Binding) func() {
+	voice, enrol, earlier := s.lookUp(ctx, b), s.askEnrol(ctx, b), s.askEarlier(ctx, b)
+	return func() { voice(); enrol(); earlier() }
+}
+
+// bind is Bind in the owner goroutine. told takes what was looked up.
+func (s *Session) bind(b interaction.Binding, told func()) {
 	last := &s.legs[len(s.legs)-1]
 	last.externalID = cmp.Or(b.AgentID, last.externalID)
 	last.displayName = cmp.Or(b.AgentName, last.displayName)
@@ -58,6 +64,7 @@ func (s *Session) bind(b interaction.Binding) {
 			customer = s.channels[i]
 		}
 	}
+	told()
 	if customer != nil {
 		customer.catchUp()
 	}

@@ -20,7 +20,7 @@ import (
 //     its end, since the customer became known late, is scored by its functionals alone.
 //   - While a segment is spoken it has a provisional score every provisionalMs, from the speech so far; at its end a score that
 //     knows the speaker's segments before it; and when the call ends the score of the record, which knows the speaker's other
-//     segments of the whole call (sentiment.Normaliser).
+//     segments of the whole call (sentiment.Normaliser). Each knows besides what earlier calls say of a customer (Normals).
 //   - A voice needs seconds to be read, and callers speak in bursts of one. A segment shorter than windowFrames is therefore read
 //     together with the end of the speech before it on the same channel, across pauses of at most joinGapMs, up to windowFrames
 //     in all. Where that is less than leastFrames it waits for the speech after it; alone it is too_short. A segment
@@ -51,6 +51,7 @@ type emotionLane struct {
 	told    int64     // where the next provisional score is due
 	heard   []heard   // one per segment of the channel
 	before  sentiment.Normaliser
+	clear   sentiment.Normaliser  // of the segments that the last record scored, those fit to be kept (Normals)
 	tail    sentiment.Descriptors // last frames of speech, for a short segment after it
 	tailEnd int64                 // where they end
 	tailFor bool                  // whether the model may hear them
@@ -70,6 +71,16 @@ type heard struct {
 // knowsMore is by how much the speech that is known must have grown before a snapshot scores a segment again: what a longer call says
 // of a speaker changes a score ever less, and the work of all snapshots stays in proportion to the length of the call.
 const knowsMore = 1.25
+
+// forgetShown has the next snapshot score every segment again. l may be nil.
+func (l *emotionLane) forgetShown() {
+	if l == nil {
+		return
+	}
+	for i := range l.heard {
+		l.heard[i].shown = nil
+	}
+}
 
 // newEmotionLane returns a lane that has heard nothing, nil where no model is loaded or p allows emotion on no side.
 func (e *Engine) newEmotionLane(p policy.Permit) (*emotionLane, error) {
@@ -121,7 +132,9 @@ func (c *channel) tellProvisional() {
 		return
 	}
 	l.scorer.Measure(l.work, l.window(c.open, true))
-	s, err := l.scorer.Score(l.work, &l.before)
+	known := c.earlier()
+	known.Merge(&l.before)
+	s, err := l.scorer.Score(l.work, &known)
 	if err != nil {
 		return
 	}
@@ -160,7 +173,7 @@ func (c *channel) readEmotion(v timeline.Interval, snr *float64) *interaction.Em
 	if !h.readable(snr) || !allowed {
 		return nil
 	}
-	return l.score(&h)
+	return l.score(&h, c.earlier())
 }
 
 // readable reports whether a segment that far above the noise is long and clear enough to be scored.
@@ -168,10 +181,11 @@ func (h *heard) readable(snr *float64) bool {
 	return h.values != nil && (snr == nil || *snr >= leastEmotionSNR)
 }
 
-// score reads a segment from what was heard before it, and adds it to that; nil where it cannot be told.
-func (l *emotionLane) score(h *heard) *interaction.Emotion {
+// score reads a segment from what was heard before it, earlier calls included, and adds it to that; nil where it cannot be told.
+func (l *emotionLane) score(h *heard, earlier sentiment.Normaliser) *interaction.Emotion {
 	l.load(h.values)
-	s, err := l.scorer.Score(l.work, &l.before)
+	earlier.Merge(&l.before)
+	s, err := l.scorer.Score(l.work, &earlier)
 	l.before.Add(l.work, h.seconds)
 	if err != nil {
 		return nil
@@ -255,6 +269,7 @@ func (c *channel) finalEmotion(segments []interaction.Segment, snapshot bool) []
 	}
 	scored := make([]bool, len(segments))
 	var all sentiment.Normaliser
+	l.clear = sentiment.Normaliser{}
 	for i := range segments {
 		s := &segments[i]
 		code := c.emotionPermit(s.StartMs)
@@ -269,9 +284,14 @@ func (c *channel) finalEmotion(segments []interaction.Segment, snapshot bool) []
 			scored[i] = true
 			l.load(l.heard[i].values)
 			all.Add(l.work, l.heard[i].seconds)
+			if s.SNRdB == nil || *s.SNRdB >= leastKeptSNR {
+				l.clear.Add(l.work, l.heard[i].seconds)
+			}
 		}
 	}
-	known := all.Seconds()
+	whole := c.earlier()
+	whole.Merge(&all)
+	known := whole.Seconds()
 	for i := range segments {
 		if !scored[i] {
 			continue
@@ -282,7 +302,7 @@ func (c *channel) finalEmotion(segments []interaction.Segment, snapshot bool) []
 			continue
 		}
 		l.load(h.values)
-		others := all.Without(l.work, h.seconds)
+		others := whole.Without(l.work, h.seconds)
 		score, err := l.scorer.Score(l.work, &others)
 		if err != nil {
 			why(&segments[i], interaction.CodeTooShort, err.Error())

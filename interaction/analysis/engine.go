@@ -53,6 +53,9 @@ func NewEngine(emotion *models.Artefact) (*Engine, error) {
 	return e, nil
 }
 
+// EmotionModel names the model that reads emotion; false where there is none.
+func (e *Engine) EmotionModel() (interaction.Model, bool) { return e.emotionModel, e.newEmotion != nil }
+
 // identity names a model in records.
 func identity(a *models.Artefact) interaction.Model {
 	return interaction.Model{

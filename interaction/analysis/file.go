@@ -34,6 +34,7 @@ type FileOptions struct {
 	Permit   policy.Permit
 	Engine   *Engine
 	Voice    Voice                          // nil: nobody is known by voice
+	Normals  Normals                        // nil: nothing is known of earlier calls
 	Claim    string                         // whom the customer claims to be, may be empty
 	CSAT     *csat.Model                    // the site's calibration; nil: none
 	Progress func(done, total int64)        // bytes read of the file; nil: none. Called by the reading goroutine
@@ -97,6 +98,7 @@ func analyzeFile(ctx context.Context, path string, o FileOptions) (*interaction.
 		Permit:   o.Permit,
 		CSAT:     o.CSAT,
 		Voice:    o.Voice,
+		Normals:  o.Normals,
 		Contact: interaction.Contact{
 			Language:   o.Language,
 			Attributes: map[string]string{channelRolesAttribute: how},
@@ -109,8 +111,8 @@ func analyzeFile(ctx context.Context, path string, o FileOptions) (*interaction.
 	}
 	defer s.Abort()
 	who := interaction.Binding{ClaimedIdentity: o.Claim, CustomerID: o.Customer}
-	voice, enrol := s.lookUp(ctx, &who), s.askEnrol(ctx, &who)
-	if err := s.send(ctx, piece{do: func() { voice(); enrol() }}); err != nil {
+	told := s.ask(ctx, &who)
+	if err := s.send(ctx, piece{do: told}); err != nil {
 		return nil, err
 	}
 	if err := feed(ctx, s, rd, o.Tap); err != nil {

@@ -27,6 +27,7 @@ type Options struct {
 	Permit    policy.Permit
 	Affect    *AffectOptions          // nil: DefaultAffectOptions
 	Voice     Voice                   // nil: nobody is known by voice
+	Normals   Normals                 // nil: nothing is known of earlier calls
 	CSAT      *csat.Model             // the site's calibration; nil: cx.predicted_csat is absent
 	VoiceLive *voiceprint.LiveOptions // nil: voiceprint.DefaultLive
 	Clock     func() time.Duration    // never goes back, for Session.Load; nil: nothing is measured

@@ -35,6 +35,7 @@ type Session struct {
 	marks    []interaction.Mark
 	voice    voiceLane
 	enrol    enrolLane
+	normal   *normalLane
 
 	count  atomic.Int32 // channels, for those who are not the owner
 	adding sync.Mutex   // orders AddChannel
@@ -93,6 +94,7 @@ func (e *Engine) NewSession(o Options) (*Session, error) {
 	s.legs = []leg{{}}
 	s.voice = newVoiceLane(&s.opts)
 	s.enrol = newEnrolLane(&s.opts)
+	s.normal = e.newNormalLane(&s.opts)
 	for i, c := range o.Channels {
 		ch, err := newChannel(s, i, c)
 		if err != nil {
@@ -213,7 +215,9 @@ func (s *Session) end(ctx context.Context, state interaction.State) (*interactio
 	if err := s.endEnrol(ctx, state); err != nil {
 		s.warn([]string{err.Error()})
 	}
-	return s.assemble(state), nil
+	r := s.assemble(state)
+	s.endNormals(ctx, r)
+	return r, nil
 }
 
 // Abort ends the session without a record and waits for its goroutine. It does nothing after Close.

@@ -44,6 +44,7 @@ func lifeOf(t *testing.T, n *node) {
 	}
 	who := `"customer_id":"` + personID + `"`
 	must(http.MethodPost, "/v1/consents", []byte(`{"speaker_id":"`+personID+`","ref":"r-1","purpose":"verify"}`), "Idempotency-Key", "once-1")
+	must(http.MethodPost, "/v1/consents", []byte(`{"speaker_id":"`+personID+`","ref":"r-2","purpose":"analytics"}`))
 	must(http.MethodPost, "/v1/speakers/"+personID+"/voiceprints?consent_ref=r-1&channel=1", recording)
 	must(http.MethodPost, "/v1/verify?channel=1&speaker="+personID, recording)
 	must(http.MethodPost, "/v1/surveys", []byte(`{"kind":"nps","value":9,"contact_id":"deleted-call",`+who+`}`))
@@ -70,6 +71,27 @@ func lifeOf(t *testing.T, n *node) {
 	if sum := must(http.MethodGet, "/v1/customers/"+personID+"/journey", nil); bytes.Count(sum, []byte(personID)) < 2 {
 		t.Fatalf("the journey of the person: %.500s, want two calls", sum)
 	}
+}
+
+// normalOf opens what is kept of the person's normal voice as who has the database and the key file can.
+func normalOf(t *testing.T, dsn, keyFile string) (plain, sealed []byte, err error) {
+	t.Helper()
+	st, err := store.Open(t.Context(), store.Options{DSN: dsn, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	rows, err := st.Tenant("default").VoiceNormalsOf(t.Context(), personID)
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("%d normals of the person, %v, want 1", len(rows), err)
+	}
+	keys, err := identity.OpenKeyFile(keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err = identity.NewVault(keys).OpenNormal(t.Context(), identity.Binding{Subject: identity.Subject{Tenant: "default", Speaker: personID}, Model: rows[0].Model, ModelVersion: rows[0].ModelVersion},
+		rows[0].Wrapped, rows[0].Sealed)
+	return plain, rows[0].Sealed, err
 }
 
 // printOf opens the person's print as who has the database and the key file can.
@@ -158,7 +180,7 @@ func forgetful(t *testing.T, dir string) string {
 	fine := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(fine.Close)
 	const secret = `secrets: ["a secret of some length"]`
-	text := fmt.Sprintf("webhooks:\n- {id: fine, url: %q, %s}\n- {id: broken, url: %q, %s}\n- {id: gone, url: %q, %s}\nrules: [{name: quiet, silence: {over: 1s}}]\nlog: {level: debug}\n",
+	text := fmt.Sprintf("webhooks:\n- {id: fine, url: %q, %s}\n- {id: broken, url: %q, %s}\n- {id: gone, url: %q, %s}\nrules: [{name: quiet, silence: {over: 1s}}]\npolicy: {earlier_calls: true}\nlog: {level: debug}\n",
 		fine.URL, secret, broken.URL, secret, gone.URL, secret)
 	path := filepath.Join(dir, "timbre.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -176,7 +198,7 @@ func (n *node) erase(t *testing.T) {
 	}
 }
 
-// TestDeletedPersonIsInNoFile looks for the person's id, name, embedding and sealed print in the bytes of the SQLite file and its log,
+// TestDeletedPersonIsInNoFile looks for the person's id, name, embedding, sealed print and what was kept of the normal voice in the bytes of the SQLite file and its log,
 // of the broker's files and of everything else that the server wrote, beside it and after it has stopped.
 func TestDeletedPersonIsInNoFile(t *testing.T) {
 	conf, dir := t.TempDir(), t.TempDir()
@@ -188,11 +210,17 @@ func TestDeletedPersonIsInNoFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	normal, sealedNormal, err := normalOf(t, db, filepath.Join(dir, "keys.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	names, embedding := traces{}, traces{}
 	names.add("id", personID)
 	names.add("name", personName)
 	names.addBytes("sealed print", sealed)
+	names.addBytes("sealed normal", sealedNormal)
 	embedding.addBytes("embedding", print)
+	embedding.addBytes("normal", normal[len(normal)/8:]) // behind the features' name and the model
 	folders := []string{dir, filepath.Dir(n.log)}
 	if found, _ := names.in(t, dir); !slices.Contains(found, "id in timbre.db") && !slices.Contains(found, "id in timbre.db-wal") {
 		t.Fatalf("before the deletion the search finds %v: it does not work", found)
@@ -221,7 +249,7 @@ func TestDeletedPersonIsInNoFile(t *testing.T) {
 	look("beside the server")
 	n.stop()
 	look("after it has stopped")
-	report(t, row{"a deleted person's id, name, embedding and sealed print in the bytes of SQLite, broker and logs", tried, tried - lost, lost, "searches", fmt.Sprintf("%d forms, every file of the run", len(all))})
+	report(t, row{"a deleted person's id, name, embedding, sealed print and voice's normal in the bytes of SQLite, broker and logs", tried, tried - lost, lost, "searches", fmt.Sprintf("%d forms, every file of the run", len(all))})
 }
 
 // TestCopyOfPostgresStaysShut restores a copy that was made before the deletion: with the key file of then the print opens, with that of
@@ -246,9 +274,17 @@ func TestCopyOfPostgresStaysShut(t *testing.T) {
 	if _, _, err := printOf(t, copied, keyFile); err != nil {
 		t.Fatalf("before the deletion the copy does not open: %v", err)
 	}
+	if _, _, err := normalOf(t, copied, keyFile); err != nil {
+		t.Fatalf("before the deletion the copy does not open: %v", err)
+	}
 	n.erase(t)
 	shut := 0
 	if plain, _, err := printOf(t, copied, keyFile); errors.Is(err, identity.ErrKeyDestroyed) && plain == nil {
+		shut++
+	} else {
+		t.Errorf("the copy opens after the deletion: %d bytes, %v", len(plain), err)
+	}
+	if plain, _, err := normalOf(t, copied, keyFile); errors.Is(err, identity.ErrKeyDestroyed) && plain == nil {
 		shut++
 	} else {
 		t.Errorf("the copy opens after the deletion: %d bytes, %v", len(plain), err)
@@ -273,6 +309,6 @@ func TestCopyOfPostgresStaysShut(t *testing.T) {
 		t.Errorf("after the deletion: %s", f)
 	}
 	n.stop()
-	report(t, row{"PostgreSQL: a copy from before the deletion cannot be opened for the person", 1, shut, 1 - shut, "copy", ""})
+	report(t, row{"PostgreSQL: print and voice's normal in a copy from before the deletion cannot be opened for the person", 2, shut, 2 - shut, "seals", ""})
 	report(t, row{"PostgreSQL: no row, broker's file or log names a deleted person", 1, clean, 1 - clean, "database", ""})
 }

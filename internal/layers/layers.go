@@ -33,7 +33,7 @@ var Allowed = map[string][]string{
 	"server/identity":          {"interaction", "server/store"},
 	"server/ingest":            {"engine/audio", "interaction"},
 	"server/live":              {"interaction", "interaction/policy", "interaction/analysis", "server/ingest"},
-	"server/people":            {"internal/table", "voiceprint", "interaction", "interaction/policy", "server/caller", "server/identity", "server/policy", "server/store"},
+	"server/people":            {"internal/table", "voiceprint", "sentiment", "interaction", "interaction/policy", "interaction/analysis", "server/caller", "server/identity", "server/policy", "server/store"},
 	"server/policy":            {"interaction/policy", "server/identity"},
 	"server/recording":         {"engine/audio"},
 	"server/store":             {"interaction"},

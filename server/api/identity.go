@@ -95,17 +95,18 @@ type Enrolled struct {
 
 // Receipt proves that a person was deleted.
 type Receipt struct {
-	Pseudonym   string    `json:"pseudonym" doc:"Keyed pseudonym of the person, as in the audit log."`
-	DeletedAt   time.Time `json:"deleted_at"`
-	Keys        int64     `json:"keys"`
-	Voiceprints int64     `json:"voiceprints"`
-	Consents    int64     `json:"consents"`
-	Entries     int64     `json:"watchlist_entries"`
-	Attempts    int64     `json:"attempts"`
-	AuditSeq    int64     `json:"audit_seq,omitempty"`
-	Signed      string    `json:"signed,omitempty" doc:"The whole receipt as it was signed, JSON: what was destroyed and what cannot be reached."`
-	Signature   string    `json:"signature,omitempty" doc:"Ed25519 over signed, hex."`
-	PublicKey   string    `json:"public_key,omitempty" doc:"Of the tenant, hex."`
+	Pseudonym    string    `json:"pseudonym" doc:"Keyed pseudonym of the person, as in the audit log."`
+	DeletedAt    time.Time `json:"deleted_at"`
+	Keys         int64     `json:"keys"`
+	Voiceprints  int64     `json:"voiceprints"`
+	Consents     int64     `json:"consents"`
+	VoiceNormals int64     `json:"voice_normals" doc:"Statistics of what the voice is like, each with its key."`
+	Entries      int64     `json:"watchlist_entries"`
+	Attempts     int64     `json:"attempts"`
+	AuditSeq     int64     `json:"audit_seq,omitempty"`
+	Signed       string    `json:"signed,omitempty" doc:"The whole receipt as it was signed, JSON: what was destroyed and what cannot be reached."`
+	Signature    string    `json:"signature,omitempty" doc:"Ed25519 over signed, hex."`
+	PublicKey    string    `json:"public_key,omitempty" doc:"Of the tenant, hex."`
 }
 
 // Consent is one entry of the ledger.

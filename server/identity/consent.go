@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -24,13 +25,21 @@ func (r *Registry) GiveConsent(ctx context.Context, by string, c store.Consent) 
 }
 
 // WithdrawConsent ends a person's consents for a purpose, or for all where it is empty, and returns how many were open. From then
-// on the person is not compared with; Sweep or Delete destroys the prints.
+// on the person is not compared with; Sweep or Delete destroys the prints. What a consent to analytics covered is destroyed at once, unless
+// a legal hold is in force: then Sweep does it.
 func (r *Registry) WithdrawConsent(ctx context.Context, by, speaker, purpose string) (int64, error) {
 	n, err := r.rows.WithdrawConsents(ctx, speaker, purpose)
 	if err != nil {
 		return 0, err
 	}
-	_, err = r.log(ctx, by, "withdraw_consent", speaker, map[string]string{"purpose": purpose, "consents": strconv.FormatInt(n, 10)})
+	if _, err = r.log(ctx, by, "withdraw_consent", speaker, map[string]string{"purpose": purpose, "consents": strconv.FormatInt(n, 10)}); err != nil {
+		return n, err
+	}
+	if purpose == "" || purpose == PurposeAnalytics {
+		if err = r.forgetNormals(ctx, by, speaker, "consent_ended"); errors.Is(err, ErrHeld) {
+			err = nil
+		}
+	}
 	return n, err
 }
 
@@ -43,15 +52,20 @@ func (r *Registry) ConsentInForce(ctx context.Context, speaker string, release b
 // consent returns the person's latest consent to verification that is in force and, where release is set, a release; else why there
 // is none, in words. ref narrows it to the consents of that reference.
 func (r *Registry) consent(ctx context.Context, speaker, ref string, release bool) (*store.Consent, string, error) {
+	return r.consentTo(ctx, PurposeVerify, speaker, ref, release)
+}
+
+// consentTo is consent for a purpose.
+func (r *Registry) consentTo(ctx context.Context, purpose, speaker, ref string, release bool) (*store.Consent, string, error) {
 	all, err := r.rows.Consents(ctx, speaker)
 	if err != nil {
 		return nil, "", err
 	}
-	why := "no consent to voice verification is in the ledger"
+	why := map[string]string{PurposeVerify: "no consent to voice verification is in the ledger", PurposeAnalytics: "no consent to analytics is in the ledger"}[purpose]
 	for i := len(all) - 1; i >= 0; i-- {
 		c := &all[i]
 		switch {
-		case c.Purpose != PurposeVerify:
+		case c.Purpose != purpose:
 		case ref != "" && c.Ref != ref:
 			why = "the ledger holds no consent of this reference"
 		default:

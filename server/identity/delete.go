@@ -83,6 +83,10 @@ func (r *Registry) Delete(ctx context.Context, by, speaker, cause string) (*Rece
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
+	normals, err := r.rows.VoiceNormalsOf(ctx, speaker)
+	if err != nil {
+		return nil, err
+	}
 	d, err := r.rows.DeleteSpeaker(ctx, speaker)
 	gone := d != (store.Deletion{}) // with an error: only the file is not rebuilt
 	switch {
@@ -100,9 +104,12 @@ func (r *Registry) Delete(ctx context.Context, by, speaker, cause string) (*Rece
 			return nil, errors.Join(e, err)
 		}
 	}
+	if e := r.forgetKeys(ctx, normals); e != nil {
+		return nil, errors.Join(e, err)
+	}
 	receipt := &Receipt{Schema: receiptSchema, Tenant: r.rows.ID(), Pseudonym: alias, Cause: cause, Beyond: beyond, Destroyed: map[string]int64{
 		"keys": d.Keys, "voiceprints": d.Voiceprints, "consents": d.Consents, "watchlist_entries": d.WatchlistEntries, "attempts": d.Attempts,
-		"search_results": d.Records, "persons": d.Speakers,
+		"search_results": d.Records, "persons": d.Speakers, "voice_normals": d.VoiceNormals,
 	}}
 	detail := map[string]string{"cause": cause}
 	for k, n := range receipt.Destroyed {
@@ -173,10 +180,12 @@ type Swept struct {
 	Deleted int
 	Held    int // due, and under a legal hold
 	Pending int // prints that nobody approved in time
+	Normals int // persons whose voice's normal is kept no longer, while the person may stay
 }
 
 // Sweep deletes the persons whose time is over: unused for as many months as the rules of the person's jurisdiction say, or without
-// a consent that is in force and on no watchlist whose entry still is; and the prints that waited too long for approval.
+// a consent that is in force and on no watchlist whose entry still is; the prints that waited too long for approval; and the normals of
+// voices that no call was added to for as many months, or whose own consent is not in force.
 func (r *Registry) Sweep(ctx context.Context, by string, rules func(jurisdiction string) Rules) (n Swept, err error) {
 	if n.Pending, err = r.expirePending(ctx, by, rules); err != nil {
 		return n, err
@@ -210,7 +219,8 @@ func (r *Registry) Sweep(ctx context.Context, by string, rules func(jurisdiction
 			n.Deleted++
 		}
 	}
-	return n, nil
+	err = r.sweepNormals(ctx, by, rules, &n)
+	return n, err
 }
 
 // due returns why a person's time is over, or "".

@@ -6,6 +6,9 @@
 //
 //	tenant key (key file or a key service) -> wraps -> person key (one per person) -> seals -> voiceprints of that person
 //
+// What is kept of a person's normal voice has a key of its own beside it, wrapped in the same way: it is kept under another consent than the
+// prints, and goes alone when that ends.
+//
 // A person key exists in the database only wrapped by the tenant's key. Deleting the wrapped key makes every print of the person
 // unreadable at once, in every copy and backup of the rows that was made without it. A tenant's key is rotated by wrapping each
 // person key anew (Vault.Rewrap); the prints themselves stay as they are.

@@ -17,12 +17,13 @@ type KeyID [8]byte
 // String returns the id as 16 hex digits.
 func (id KeyID) String() string { return hex.EncodeToString(id[:]) }
 
-// kind is what an envelope holds. Its three letters start the envelope, so that neither kind is taken for the other.
+// kind is what an envelope holds. Its three letters start the envelope, so that no kind is taken for another.
 type kind string
 
 const (
-	kindPrint kind = "TSP" // a sealed print: of a person key
-	kindKey   kind = "TWK" // a wrapped person key: of a tenant key
+	kindPrint  kind = "TSP" // a sealed print: of a person key
+	kindNormal kind = "TSN" // sealed statistics of a voice's normal: of a key of their own
+	kindKey    kind = "TWK" // a wrapped person key: of a tenant key
 )
 
 const (

@@ -91,6 +91,7 @@ type Rows interface {
 	ID() string
 	People
 	Prints
+	VoiceNormals
 	Wishes
 	Attempts
 	Lists

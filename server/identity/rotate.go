@@ -16,7 +16,7 @@ type Rotator interface {
 }
 
 // Rotate gives the tenant a new key, wraps every person's key anew with it and retires the earlier keys, so that what a stolen copy
-// of them could open is gone. It returns how many were wrapped anew. One that was cut short is finished by Resume; until then every
+// of them could open is gone. The keys of the normals of voices go along. It returns how many persons' were wrapped anew. One that was cut short is finished by Resume; until then every
 // key still opens.
 func (r *Registry) Rotate(ctx context.Context, by string, keys Rotator) (int, error) {
 	id, err := keys.Rotate(r.rows.ID())
@@ -63,10 +63,14 @@ func (r *Registry) Resume(ctx context.Context, by string, keys Rotator) (int, er
 			n++
 		}
 	}
+	normals, err := r.rewrapNormals(ctx, present.String())
+	if err != nil {
+		return n, err
+	}
 	retired, err := keys.Retire(r.rows.ID())
 	if err != nil {
 		return n, err
 	}
-	_, err = r.log(ctx, by, "rotate", "", map[string]string{"key": present.String(), "persons": strconv.Itoa(n), "retired": strconv.Itoa(retired)})
+	_, err = r.log(ctx, by, "rotate", "", map[string]string{"key": present.String(), "persons": strconv.Itoa(n), "voice_normals": strconv.Itoa(normals), "retired": strconv.Itoa(retired)})
 	return n, err
 }

@@ -40,10 +40,10 @@ func checkName(what, s string) error {
 	return nil
 }
 
-// Binding is what a sealed voiceprint is good for. All of it is authenticated with the print.
+// Binding is what a sealed voiceprint, or a sealed normal, is good for. All of it is authenticated with what is sealed.
 type Binding struct {
 	Subject
-	Model, ModelVersion string // of the print
+	Model, ModelVersion string // that made it
 }
 
 func (b Binding) validate() error {
@@ -89,6 +89,15 @@ func (v *Vault) personKey(ctx context.Context, of Subject, wrapped []byte) (id K
 // Seal encrypts a voiceprint with the person's key. wrapped is what NewPersonKey returned; plain is borrowed.
 // Errors: ErrKeyDestroyed for an empty wrapped key, ErrBinding, and those of KeyWrapper.Unwrap.
 func (v *Vault) Seal(ctx context.Context, b Binding, wrapped, plain []byte) ([]byte, error) {
+	return v.seal(ctx, kindPrint, b, wrapped, plain)
+}
+
+// SealNormal is Seal for what is kept of a voice's normal, which Open does not take for a print.
+func (v *Vault) SealNormal(ctx context.Context, b Binding, wrapped, plain []byte) ([]byte, error) {
+	return v.seal(ctx, kindNormal, b, wrapped, plain)
+}
+
+func (v *Vault) seal(ctx context.Context, k kind, b Binding, wrapped, plain []byte) ([]byte, error) {
 	if err := b.validate(); err != nil {
 		return nil, err
 	}
@@ -96,29 +105,38 @@ func (v *Vault) Seal(ctx context.Context, b Binding, wrapped, plain []byte) ([]b
 	if err != nil {
 		return nil, err
 	}
-	return seal(kindPrint, id, key, plain, b.Tenant, b.Speaker, b.Model, b.ModelVersion)
+	return seal(k, id, key, plain, b.Tenant, b.Speaker, b.Model, b.ModelVersion)
 }
 
 // Open decrypts what Seal returned. Errors: ErrEnvelope for bytes that are no sealed print, ErrUnknownKey where the print was
 // sealed with another key than the person's, ErrSealBroken where it was damaged or sealed for another binding, ErrKeyDestroyed.
 func (v *Vault) Open(ctx context.Context, b Binding, wrapped, sealed []byte) ([]byte, error) {
+	return v.open(ctx, kindPrint, "voiceprint", b, wrapped, sealed)
+}
+
+// OpenNormal is Open for what SealNormal returned.
+func (v *Vault) OpenNormal(ctx context.Context, b Binding, wrapped, sealed []byte) ([]byte, error) {
+	return v.open(ctx, kindNormal, "voice normal", b, wrapped, sealed)
+}
+
+func (v *Vault) open(ctx context.Context, k kind, what string, b Binding, wrapped, sealed []byte) ([]byte, error) {
 	if err := b.validate(); err != nil {
 		return nil, err
 	}
-	sealedWith, err := parseHeader(kindPrint, sealed)
+	sealedWith, err := parseHeader(k, sealed)
 	if err != nil {
-		return nil, fmt.Errorf("voiceprint: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	id, key, err := v.personKey(ctx, b.Subject, wrapped)
 	if err != nil {
 		return nil, err
 	}
 	if id != sealedWith {
-		return nil, fmt.Errorf("voiceprint: %w: sealed with person key %s, the person has %s", ErrUnknownKey, sealedWith, id)
+		return nil, fmt.Errorf("%s: %w: sealed with person key %s, the person has %s", what, ErrUnknownKey, sealedWith, id)
 	}
-	plain, err := open(kindPrint, key, sealed, b.Tenant, b.Speaker, b.Model, b.ModelVersion)
+	plain, err := open(k, key, sealed, b.Tenant, b.Speaker, b.Model, b.ModelVersion)
 	if err != nil {
-		return nil, fmt.Errorf("voiceprint: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return plain, nil
 }

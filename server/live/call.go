@@ -88,7 +88,7 @@ func newCall(h *Hub, s ingest.Start) *call {
 }
 
 // begin starts the session with the first stream. After an error the call is over.
-func (c *call) begin(ctx context.Context, s ingest.Start, permit policy.Permit, voice analysis.Voice) (*stream, error) {
+func (c *call) begin(ctx context.Context, s ingest.Start, permit policy.Permit, who customers) (*stream, error) {
 	defer c.joining.Unlock()
 	var channels []analysis.Channel
 	for _, t := range s.Tracks {
@@ -100,7 +100,8 @@ func (c *call) begin(ctx context.Context, s ingest.Start, permit policy.Permit, 
 		Rate:     s.Rate,
 		Channels: channels,
 		Permit:   permit,
-		Voice:    voice,
+		Voice:    who.voice,
+		Normals:  who.normals,
 		OnEvent:  c.hear,
 		Clock:    c.hub.clock,
 		Contact: interaction.Contact{

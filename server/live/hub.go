@@ -43,10 +43,12 @@ type Permits interface {
 	Permit(ctx context.Context, s ingest.Start) (policy.Permit, error)
 }
 
-// Voices gives each call what knows its customer by the voice.
+// Voices gives each call what knows its customer by the voice, and what the voice is like.
 type Voices interface {
 	// Voice returns the voice of a call, or nil where nobody is to be known by it.
 	Voice(ctx context.Context, s ingest.Start, p policy.Permit) (analysis.Voice, error)
+	// Normals returns what keeps the normals of customers' voices, or nil where none are kept.
+	Normals(ctx context.Context, s ingest.Start, p policy.Permit) (analysis.Normals, error)
 }
 
 // Directory tells which node has a call whose streams come to several nodes.
@@ -193,14 +195,7 @@ func (h *Hub) OpenHere(ctx context.Context, s ingest.Start) (ingest.Call, error)
 			return nil, fmt.Errorf("live: permit: %w", err)
 		}
 	}
-	var voice analysis.Voice
-	if h.opts.Voices != nil {
-		var err error
-		if voice, err = h.opts.Voices.Voice(ctx, s, permit); err != nil { // the call is worth more
-			h.log.Warn("live: nobody is known by voice on a call", "tenant", s.Tenant, "err", err)
-			voice = nil
-		}
-	}
+	who := h.known(ctx, s, permit)
 	for {
 		c, fresh, err := h.find(s)
 		if err != nil {
@@ -208,7 +203,7 @@ func (h *Hub) OpenHere(ctx context.Context, s ingest.Start) (ingest.Call, error)
 		}
 		if fresh {
 			kept = true
-			st, err := c.begin(ctx, s, permit, voice)
+			st, err := c.begin(ctx, s, permit, who)
 			if err != nil {
 				h.forget(c)
 				return nil, err
@@ -229,6 +224,29 @@ func (h *Hub) OpenHere(ctx context.Context, s ingest.Start) (ingest.Call, error)
 		}
 		return st, nil
 	}
+}
+
+// customers is what knows the customer of a call; nil where nothing does.
+type customers struct {
+	voice   analysis.Voice
+	normals analysis.Normals
+}
+
+// known returns what knows the customer of s. What fails is left out: the call is worth more.
+func (h *Hub) known(ctx context.Context, s ingest.Start, permit policy.Permit) (who customers) {
+	if h.opts.Voices == nil {
+		return customers{}
+	}
+	var err error
+	if who.voice, err = h.opts.Voices.Voice(ctx, s, permit); err != nil {
+		h.log.Warn("live: nobody is known by voice on a call", "tenant", s.Tenant, "err", err)
+		who.voice = nil
+	}
+	if who.normals, err = h.opts.Voices.Normals(ctx, s, permit); err != nil {
+		h.log.Warn("live: nothing is known of earlier calls on a call", "tenant", s.Tenant, "err", err)
+		who.normals = nil
+	}
+	return who
 }
 
 // find returns the running call of s, or a fresh one that is entered under its ids and has yet to begin.

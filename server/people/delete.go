@@ -50,7 +50,7 @@ func DeleteWithoutKeys(ctx context.Context, db *store.Store, tenant, by, speaker
 		return nil, err
 	}
 	r := &identity.Receipt{Tenant: tenant, Cause: "request", Destroyed: map[string]int64{
-		"keys": d.Keys, "voiceprints": d.Voiceprints, "consents": d.Consents, "watchlist_entries": d.WatchlistEntries, "attempts": d.Attempts,
+		"keys": d.Keys, "voiceprints": d.Voiceprints, "consents": d.Consents, "voice_normals": d.VoiceNormals, "watchlist_entries": d.WatchlistEntries, "attempts": d.Attempts,
 	}}
 	detail := map[string]string{}
 	for kind, n := range r.Destroyed {

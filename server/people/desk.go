@@ -24,6 +24,7 @@ type Desk struct {
 	Known    *caller.Known      // the galleries, and which model; nil: nobody is enrolled, compared or searched for
 	// Extractor returns an extractor that nobody else uses until back is called.
 	Extractor func() (x *voiceprint.Extractor, back func(), err error) // nil without Known
+	Emotion   identity.Model                                           // that reads emotion; zero: none, and nothing is kept for it
 	// Scrub rebuilds the file of the database, as store.Store.Scrub does. Required by Delete and OptOut.
 	Scrub func(context.Context) error
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/timbre-voice/timbre/server/store"
 )
 
-// ErrOrphans marks a key file that is not there while the database holds voiceprints that were sealed with it: another in its place would
-// open none of them.
-var ErrOrphans = errors.New("people: key file not found, but the database holds voiceprints that need it")
+// ErrOrphans marks a key file that is not there while the database holds voiceprints or normals of voices that were sealed with it: another
+// in its place would open none of them.
+var ErrOrphans = errors.New("people: key file not found, but the database holds voiceprints or normals of voices that need it")
 
-// OpenKeys opens the key file of a database, or makes one with keys of a tenant where there is none and no voiceprint, of any tenant,
+// OpenKeys opens the key file of a database, or makes one with keys of a tenant where there is none and nothing sealed, of any tenant,
 // would be orphaned by that. Errors: ErrOrphans, those of identity.OpenKeyFile and of the store.
 func OpenKeys(ctx context.Context, db *store.Store, path, tenant string) (*identity.KeyFile, error) {
 	keys, err := identity.OpenKeyFile(path)
@@ -29,7 +29,11 @@ func OpenKeys(ctx context.Context, db *store.Store, path, tenant string) (*ident
 		if err != nil {
 			return nil, err
 		}
-		if len(sealed.Items) > 0 {
+		normals, err := db.Tenant(t.ID).VoiceNormalsNotUnder(ctx, "", store.Page{Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		if len(sealed.Items)+len(normals.Items) > 0 {
 			return nil, ErrOrphans
 		}
 	}

@@ -54,6 +54,7 @@ type Terms struct {
 	Shadow            *bool            `yaml:"shadow"`
 	PassiveEnrolment  *bool            `yaml:"passive_enrolment"`
 	SecondPerson      *bool            `yaml:"second_person"`
+	EarlierCalls      *bool            `yaml:"earlier_calls"`
 	Searches          *[]Search        `yaml:"searches"`
 	Attempts          *identity.Limits `yaml:"attempts"`
 	PrintUnusedMonths *int             `yaml:"print_unused_months"`
@@ -120,7 +121,7 @@ func Default() Config {
 	p := policy.Default()
 	return Config{Name: p.Policy, Terms: Terms{
 		CustomerEmotion: ptr(p.CustomerEmotion), AgentEmotion: ptr(p.AgentEmotion), NoticeRequired: ptr(p.NoticeRequired),
-		Verification: ptr(p.Verification), ReleaseRequired: ptr(false), Shadow: ptr(false), PassiveEnrolment: ptr(false), SecondPerson: ptr(false), Searches: &[]Search{},
+		Verification: ptr(p.Verification), ReleaseRequired: ptr(false), Shadow: ptr(false), PassiveEnrolment: ptr(false), SecondPerson: ptr(false), EarlierCalls: ptr(false), Searches: &[]Search{},
 		Attempts: ptr(identity.DefaultLimits()), PrintUnusedMonths: ptr(identity.UnusedMonths), PendingDays: ptr(identity.PendingDays), KeepDigits: ptr(p.KeepDigits),
 		KeepAudio: ptr(p.KeepAudio), RetentionDays: ptr(p.RetentionDays),
 	}}
@@ -179,6 +180,7 @@ func (c *Config) Validate() error {
 	fail("jurisdiction", checkJurisdiction(c.Jurisdiction))
 	fail("base", c.Terms.validate())
 	fail("base", c.forbidden(c.Terms, c.Jurisdiction, true))
+	fail("base", c.Terms.scored(nil))
 	seen := map[string]bool{}
 	for i, o := range c.Overrides {
 		where := fmt.Sprintf("override %d (%s)", i+1, o.Name)
@@ -196,6 +198,7 @@ func (c *Config) Validate() error {
 			fail(where, errors.New("no terms, want at least one key beside for"))
 		}
 		fail(where, o.Terms.validate())
+		fail(where, o.Terms.scored(c.CustomerEmotion))
 		named := o.For.Jurisdictions
 		if len(named) == 0 {
 			named = []string{c.Jurisdiction}
@@ -226,6 +229,18 @@ func (s *Selector) validate() error {
 		errs = append(errs, errors.New("for: empty, want at least one tenant, site, jurisdiction or queue; terms for every call belong in the base"))
 	}
 	return errors.Join(errs...)
+}
+
+// scored returns why t asks for earlier calls in vain: the emotion that they would be known for is not scored, by t or, where t is silent, by
+// the base.
+func (t *Terms) scored(base *bool) error {
+	if t.CustomerEmotion != nil {
+		base = t.CustomerEmotion
+	}
+	if t.EarlierCalls != nil && *t.EarlierCalls && base != nil && !*base {
+		return errors.New("earlier_calls: true with customer_emotion: false, want the customer's emotion scored, or nothing kept for it")
+	}
+	return nil
 }
 
 func (t *Terms) validate() error {

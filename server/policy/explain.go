@@ -34,6 +34,7 @@ func (r *Resolved) Lines() []Line {
 	add("computed", "release_required", p.ReleaseRequired, "%s", either(p.ReleaseRequired, "nobody is embedded whose release is not in the consent ledger", "a print needs a consent; comparing a voice needs none of the caller beyond it"))
 	add("computed", "passive_enrolment", r.PassiveEnrolment, "%s", either(r.PassiveEnrolment, "prints may be made of calls of persons who consented; each waits for a person's approval", "no print is made of a call by itself"))
 	add("computed", "second_person", r.SecondPerson, "%s", either(r.SecondPerson, "a print that waits is approved by another than who asked for it", "who asked for a print that waits may approve it"))
+	add("computed", "earlier_calls", r.EarlierCalls, "%s", either(r.EarlierCalls, "of a customer who consented to analytics, what earlier calls say of the voice's own normal is kept, sealed, and read beside the call; at most as long as an unused print", "a call is read by itself: no statistics of a customer's voice are kept for later calls"))
 	add("computed", "attempts", map[string]any{"failures": r.Attempts.Failures, "delay_s": r.Attempts.Delay.Seconds(), "lock_after": r.Attempts.LockAfter},
 		"after %d failures in a row the voice factor waits %s, doubled each time; after %d it is locked. The customer is never locked out by it", r.Attempts.Failures, r.Attempts.Delay, r.Attempts.LockAfter)
 	add("kept", "print_unused_months", r.PrintUnusedMonths, "a voiceprint expires %d months after it was last compared with", r.PrintUnusedMonths)

@@ -116,6 +116,9 @@ func TestRefused(t *testing.T) {
 		{"agent_emotion_in_a_member_state", "policy: {overrides: [{name: a, for: {jurisdictions: [PL]}, agent_emotion: true}]}", "jurisdiction PL is in the EU"},
 		{"agent_emotion_of_a_tenant_without_jurisdiction", "policy: {overrides: [{name: a, for: {tenants: [x]}, agent_emotion: true}]}", "no jurisdiction is set"},
 		{"no_notice_in_the_EU", "policy: {overrides: [{name: a, for: {jurisdictions: [DE]}, notice_required: false}]}", "notice_required: false in DE"},
+		{"earlier_calls_without_emotion", "policy: {customer_emotion: false, earlier_calls: true}", "earlier_calls: true with customer_emotion: false"},
+		{"earlier_calls_of_an_override_without_emotion", "policy: {overrides: [{name: a, for: {sites: [x]}, customer_emotion: false, earlier_calls: true}]}", "override 1 (a): earlier_calls: true"},
+		{"earlier_calls_over_a_base_without_emotion", "policy: {customer_emotion: false, overrides: [{name: a, for: {sites: [x]}, earlier_calls: true}]}", "override 1 (a): earlier_calls: true"},
 		{"no_release_in_Illinois", "policy: {overrides: [{name: a, for: {jurisdictions: [US-IL]}, release_required: false}]}", "740 ILCS 14/15"},
 		{"Texas_for_two_years", "policy: {overrides: [{name: a, for: {jurisdictions: [US-TX]}, print_unused_months: 24}]}", "24 in US-TX, want at most 12"},
 		{"prints_for_ever", "policy: {print_unused_months: 0}", "print_unused_months: 0, want 1 to 36"},
@@ -250,6 +253,20 @@ func TestExplain(t *testing.T) {
 		if key := reflect.TypeFor[Terms]().Field(i).Tag.Get("yaml"); !keys[key] {
 			t.Errorf("%s is not explained", key)
 		}
+	}
+}
+
+// TestEarlierCallsGiveWayToEmotion: where a call's emotion is not scored, nothing is kept for it, and the line says what decided it.
+func TestEarlierCallsGiveWayToEmotion(t *testing.T) {
+	c := parse(t, "policy: {earlier_calls: true, overrides: [{name: calm, for: {queues: [billing]}, customer_emotion: false}]}")
+	if r := resolve(t, c, Call{}); !r.EarlierCalls || r.Source["earlier_calls"] != "default" {
+		t.Errorf("%+v, want earlier calls", r)
+	}
+	if r := resolve(t, c, Call{Queue: "billing"}); r.EarlierCalls || r.Source["earlier_calls"] != "calm" {
+		t.Errorf("earlier calls %t by %q, want none by calm", r.EarlierCalls, r.Source["earlier_calls"])
+	}
+	if r := resolve(t, Default(), Call{}); r.EarlierCalls {
+		t.Error("on where nobody asked for it")
 	}
 }
 

@@ -24,6 +24,7 @@ type Resolved struct {
 	Searches          []Search
 	PassiveEnrolment  bool // voiceprints may be made of calls; they wait for a person's approval
 	SecondPerson      bool // who asked for a print does not approve it
+	EarlierCalls      bool // what calls of a customer who agreed say of the voice's own normal is kept for the calls after them
 	Attempts          identity.Limits
 	PrintUnusedMonths int
 	PendingDays       int               // after which a print that waits for approval is removed
@@ -91,13 +92,16 @@ func (c *Config) lay(overrides []Override, jurisdiction string) (Resolved, error
 		names = append(names, o.Name)
 	}
 	apply(&t, jurisdiction, source)
+	if *t.EarlierCalls && !*t.CustomerEmotion { // they are known for nothing else
+		t.EarlierCalls, source["earlier_calls"] = ptr(false), source["customer_emotion"]
+	}
 	r := Resolved{
 		Permit: policy.Permit{
 			Policy: strings.Join(names, "+"), Jurisdiction: jurisdiction, CustomerEmotion: *t.CustomerEmotion, AgentEmotion: *t.AgentEmotion,
 			NoticeRequired: *t.NoticeRequired, Verification: *t.Verification, ReleaseRequired: *t.ReleaseRequired, Shadow: *t.Shadow,
 			KeepDigits: *t.KeepDigits, KeepAudio: *t.KeepAudio, RetentionDays: *t.RetentionDays,
 		},
-		Searches: slices.Clone(*t.Searches), PassiveEnrolment: *t.PassiveEnrolment, SecondPerson: *t.SecondPerson, Attempts: *t.Attempts, PrintUnusedMonths: *t.PrintUnusedMonths,
+		Searches: slices.Clone(*t.Searches), PassiveEnrolment: *t.PassiveEnrolment, SecondPerson: *t.SecondPerson, EarlierCalls: *t.EarlierCalls, Attempts: *t.Attempts, PrintUnusedMonths: *t.PrintUnusedMonths,
 		PendingDays: *t.PendingDays, Source: source,
 	}
 	for _, s := range r.Searches {

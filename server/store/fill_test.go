@@ -26,6 +26,8 @@ func fill(tb testing.TB, w *world, t *Tenant, mark string) {
 	ok(t.AddSpeaker(ctx, Speaker{ID: ready, DisplayName: id("name")}, PersonKey{SpeakerID: ready, KeyID: id("key"), Wrapped: []byte(mark)}))(tb)
 	ok(t.SaveVoiceprint(ctx, Voiceprint{ID: id("ready-print"), SpeakerID: ready, Model: "m", ModelVersion: "1", Sealed: []byte(mark), ConsentRef: mark, Sources: 1}))(tb)
 	ok(t.AddConsent(ctx, Consent{ID: id("consent"), SpeakerID: speaker, Ref: mark, Purpose: "verify"}))(tb)
+	ok(t.AddConsent(ctx, Consent{ID: id("consent-analytics"), SpeakerID: ready, Ref: mark, Purpose: "analytics"}))(tb)
+	must(tb, t.SaveVoiceNormal(ctx, normalOf(ready, mark), id("consent-analytics")))
 	must(tb, t.OptOut(ctx, OptOut{Pseudonym: id("pseudonym"), Source: mark}))
 	must(tb, t.SaveWatchlist(ctx, Watchlist{Name: id("list"), Purpose: mark, LegalBasis: mark, RetentionDays: 300, Approver: mark}))
 	ok(t.AddToWatchlist(ctx, WatchlistEntry{Watchlist: id("list"), SpeakerID: ready, Reason: mark}))(tb)
@@ -60,6 +62,11 @@ func fill(tb testing.TB, w *world, t *Tenant, mark string) {
 	ok(t.BeginIdempotent(ctx, id("idem"), mark, time.Hour))(tb)
 	must(tb, t.FinishIdempotent(ctx, id("idem"), []byte(mark), time.Hour))
 	ok(t.SaveView(ctx, SavedView{ID: id("view"), Owner: id("user"), Name: mark, Query: json.RawMessage(`{}`), Shared: true}))(tb)
+}
+
+// normalOf is the first normal of a voice.
+func normalOf(speaker, mark string) VoiceNormal {
+	return VoiceNormal{SpeakerID: speaker, ModelSHA256: "sha", Model: "m", ModelVersion: "1", KeyID: mark, Wrapped: []byte(mark), Sealed: []byte(mark), ConsentRef: mark, SpeechMs: 9000, Calls: 1}
 }
 
 func hash(mark string) []byte { return []byte(fmt.Sprintf("%-32s", mark))[:hashSize] }

@@ -42,9 +42,13 @@ var calls = map[string]func(t *Tenant) string{
 	"Gallery": func(t *Tenant) string {
 		return result(t.Gallery(ctx0, "m", "1", "", Page{})) + result(t.Gallery(ctx0, "m", "1", "list-secret", Page{}))
 	},
-	"PendingVoiceprints": func(t *Tenant) string { return result(t.PendingVoiceprints(ctx0, Page{})) },
-	"Consents":           func(t *Tenant) string { return result(t.Consents(ctx0, "speaker-secret")) },
-	"ValidConsent":       func(t *Tenant) string { return result(t.ValidConsent(ctx0, "speaker-secret", "verify")) },
+	"PendingVoiceprints":   func(t *Tenant) string { return result(t.PendingVoiceprints(ctx0, Page{})) },
+	"VoiceNormal":          func(t *Tenant) string { return result(t.VoiceNormal(ctx0, "ready-secret", "sha")) },
+	"VoiceNormals":         func(t *Tenant) string { return result(t.VoiceNormals(ctx0, Page{})) },
+	"VoiceNormalsOf":       func(t *Tenant) string { return result(t.VoiceNormalsOf(ctx0, "ready-secret")) },
+	"VoiceNormalsNotUnder": func(t *Tenant) string { return result(t.VoiceNormalsNotUnder(ctx0, "x", Page{})) },
+	"Consents":             func(t *Tenant) string { return result(t.Consents(ctx0, "speaker-secret")) },
+	"ValidConsent":         func(t *Tenant) string { return result(t.ValidConsent(ctx0, "speaker-secret", "verify")) },
 	"IsOptedOut": func(t *Tenant) string {
 		if yes, _ := t.IsOptedOut(ctx0, "pseudonym-secret"); yes {
 			return "secret"
@@ -159,6 +163,25 @@ var changes = map[string]func(tb testing.TB, t *Tenant) string{
 	},
 	"ApproveVoiceprint": func(tb testing.TB, t *Tenant) string { return result(t.ApproveVoiceprint(ctx0, "print-secret")) },
 	"DeleteVoiceprint":  func(tb testing.TB, t *Tenant) string { return result(t.DeleteVoiceprint(ctx0, "print-secret")) },
+	"SaveVoiceNormal": func(tb testing.TB, t *Tenant) string {
+		v, err := t.VoiceNormal(ctx0, "ready-secret", "sha")
+		if err != nil {
+			v = normalOf("ready-secret", "other")
+		} else {
+			v.Calls++
+		}
+		return result(t.SaveVoiceNormal(ctx0, v, "consent-analytics-secret"))
+	},
+	"RewrapVoiceNormal": func(tb testing.TB, t *Tenant) string {
+		return result(t.RewrapVoiceNormal(ctx0, "secret", VoiceNormal{SpeakerID: "ready-secret", ModelSHA256: "sha", Wrapped: []byte("x")}))
+	},
+	"DeleteVoiceNormals": func(tb testing.TB, t *Tenant) string {
+		gone, err := t.DeleteVoiceNormals(ctx0, "ready-secret")
+		if err == nil && len(gone) == 0 {
+			return "not_found"
+		}
+		return result(len(gone), err)
+	},
 	"AddConsent": func(tb testing.TB, t *Tenant) string {
 		return result(t.AddConsent(ctx0, Consent{ID: "consent-secret", SpeakerID: "x", Ref: "x", Purpose: "x"}))
 	},
@@ -355,7 +378,7 @@ func TestTenantsDoNotSeeEachOther(t *testing.T) {
 			before = after
 		}
 		// The same changes do find their rows where the tenant is theirs. Those that take rows away from others come last.
-		last := []string{"SaveInteraction", "DeleteInteraction", "DeleteWatchlist", "DeleteSpeaker", "EraseCustomer", "DeleteUser"}
+		last := []string{"DeleteVoiceNormals", "SaveInteraction", "DeleteInteraction", "DeleteWatchlist", "DeleteSpeaker", "EraseCustomer", "DeleteUser"}
 		first := slices.DeleteFunc(slices.Sorted(maps.Keys(changes)), func(name string) bool { return slices.Contains(last, name) })
 		for _, name := range slices.Concat(first, last) {
 			if got := changes[name](t, w.a); strings.Contains(got, "not_found") {

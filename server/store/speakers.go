@@ -145,6 +145,7 @@ type Deletion struct {
 	Keys             int64 // destroyed first: from then on no copy of a print can be opened
 	Voiceprints      int64
 	Consents         int64
+	VoiceNormals     int64
 	WatchlistEntries int64
 	Attempts         int64
 	Records          int64 // interaction records whose search results named the person, and do not any more
@@ -173,6 +174,7 @@ func (t *Tenant) DeleteSpeaker(ctx context.Context, id string) (Deletion, error)
 			{"person_keys", "speaker_id", &d.Keys},
 			{"voiceprints", "speaker_id", &d.Voiceprints},
 			{"consents", "speaker_id", &d.Consents},
+			{"voice_normals", "speaker_id", &d.VoiceNormals}, // after the consents: a call that ends now waits for theirs, or we for it
 			{"watchlist_entries", "speaker_id", &d.WatchlistEntries},
 			{"attempts", "speaker_id", &d.Attempts},
 			{"lockouts", "speaker_id", new(int64)},
