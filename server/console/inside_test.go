@@ -258,3 +258,15 @@ func TestLanguageOfARequest(t *testing.T) {
 
 // oneFile is a catalogue.tsv alone.
 func oneFile(text string) fs.FS { return fstest.MapFS{"catalogue.tsv": {Data: []byte(text)}} }
+
+func TestCountsAreWrittenWithoutDecimals(t *testing.T) {
+	for _, c := range []struct {
+		lang string
+		v    float64
+		want string
+	}{{"en", 1, "1"}, {"en", 0, "0"}, {"en", 4.928, "4.9"}, {"pl", 4.928, "4,9"}, {"pl", 12, "12"}, {"en", 0.04, "0.0"}} {
+		if got := figure(c.lang, c.v); got != c.want {
+			t.Errorf("%g in %s: %q, want %q", c.v, c.lang, got, c.want)
+		}
+	}
+}

@@ -127,6 +127,7 @@ func (c *Console) functions(lang string) template.FuncMap {
 		"span":   span,
 		"pct":    percent,
 		"num":    func(digits int, x any) string { return decimal(lang, digits, x) },
+		"figure": func(v float64) string { return figure(lang, v) },
 		"when":   when,
 		"day":    func(t time.Time) template.HTML { return stamp(t, "day") },
 		"join":   strings.Join,
@@ -212,6 +213,15 @@ func decimal(lang string, digits int, x any) string {
 		s = strings.ReplaceAll(s, ".", ",")
 	}
 	return s
+}
+
+// figure returns a measured number: a count as it is, anything else to a tenth.
+func figure(lang string, v float64) string {
+	digits := 1
+	if v == math.Trunc(v) {
+		digits = 0
+	}
+	return decimal(lang, digits, v)
 }
 
 // when returns a time that the page's script writes in the viewer's zone; until then it is in UTC.

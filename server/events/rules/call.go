@@ -148,8 +148,8 @@ func (r *state) talkedOver(both []span) []interaction.Alert {
 		}
 		if sum >= r.Overtalk.Over.Milliseconds() {
 			first := slices.MinFunc(r.overtalk, func(a, b span) int { return cmp.Compare(a.start, b.start) })
-			alerts = append(alerts, r.alert(first.start, v.end, "agent and customer spoke at once for %.1f s in %d instances within %s",
-				float64(sum)/1000, len(r.overtalk), r.Overtalk.within()))
+			alerts = append(alerts, r.alert(first.start, v.end, "agent and customer spoke at once for %.1f s in %d instances within %g s",
+				float64(sum)/1000, len(r.overtalk), r.Overtalk.within().Seconds()))
 			r.overtalk = nil
 		}
 	}
@@ -258,7 +258,7 @@ func (c *Call) silence(ms int64) []interaction.Alert {
 			continue
 		}
 		r.silentFrom = from
-		alerts = append(alerts, r.alert(from, from+over, "nobody spoke for %s or longer", r.Silence.Over))
+		alerts = append(alerts, r.alert(from, from+over, "nobody spoke for %g s or longer", r.Silence.Over.Seconds()))
 	}
 	return alerts
 }
