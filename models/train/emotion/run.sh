@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes models/emotion-tdnn-v1 and models/emotion-mlp-v2 from the beginning. Finished steps are not made again.
+# Makes models/emotion-tdnn-v1 and models/emotion-mlp-v2 from the beginning, in about two hours of one core, half of them for the folds.
+# Finished steps are not made again.
 #   models/train/emotion/run.sh DATA [folds]
 # DATA    folder with emotion.csv and the recordings it names
 # folds   stop after the folds of the protocol, each trained and judged; the shipped weights are calibrated on them
