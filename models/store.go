@@ -52,9 +52,6 @@ func List() ([]Manifest, error) { return Shipped().List() }
 // Load returns the shipped model of that name, checked. Errors: ErrNotFound, ErrManifest, ErrIntegrity, ErrMismatch.
 func Load(name string) (*Artefact, error) { return Shipped().Load(name) }
 
-// Verify reads the shipped model of that name, checks it as Load does and drops it.
-func Verify(name string) error { return Shipped().Verify(name) }
-
 // List returns the manifests of all artefacts in order of name. An artefact with a bad manifest is an error and no silent gap:
 // what could be read is returned beside it.
 func (s *Store) List() ([]Manifest, error) {
@@ -167,10 +164,4 @@ func (s *Store) intact(name string, f File) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %s: %s: sha256 %x, want %s", ErrIntegrity, name, f.Name, sum, f.SHA256)
 	}
 	return b, nil
-}
-
-// Verify reads and checks the artefact of that name and drops it.
-func (s *Store) Verify(name string) error {
-	_, err := s.Load(name)
-	return err
 }

@@ -88,7 +88,7 @@ func TestUsageIsExitStatus2(t *testing.T) {
 		{[]string{"models"}, "no command given, want one of info, list, verify"},
 		{[]string{"models", "lists"}, `unknown command "lists"`},
 		{[]string{"models", "list", "x"}, `unexpected argument "x"`},
-		{[]string{"models", "info"}, "0 arguments, want the name of one model"},
+		{[]string{"models", "info"}, "0 arguments, want the name or the folder of one model"},
 		{[]string{"version", "x"}, `unexpected argument "x"`},
 		{[]string{"analyze"}, "0 arguments, want files or folders"},
 		{[]string{"analyze", "--colour", "x.wav"}, "unknown flag: --colour"},

@@ -15,7 +15,7 @@ import (
 func (a *app) modelsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "models",
-		Short: "List the models in this binary, show one, check them",
+		Short: "List the models in this binary, show one, check them or your own",
 		Args:  noSuchCommand,
 		RunE:  needsCommand,
 	}
@@ -67,14 +67,14 @@ func (a *app) modelsListCommand() *cobra.Command {
 func (a *app) modelsInfoCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "info NAME",
+		Use:     "info NAME|DIR",
 		Short:   "Show what a model is, what it was trained on, and its card",
-		Example: "  timbre models info " + vadModel,
-		Args:    wantArgs(1, 1, "the name of one model"),
+		Example: "  timbre models info " + vadModel + "\n  timbre models info ./emotion-mlp-v3",
+		Args:    wantArgs(1, 1, "the name or the folder of one model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := models.Load(args[0])
+			m, err := loadArtefact(args[0])
 			if err != nil {
-				return unknownModel(err)
+				return err
 			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), struct {
@@ -126,10 +126,10 @@ func manifestText(m models.Manifest) string {
 
 func (a *app) modelsVerifyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "verify [NAME...]",
+		Use:   "verify [NAME|DIR...]",
 		Short: "Check the weights of the models against their checksums",
 		Long:  "Check every model, or those named, against the checksum and size of its manifest. The exit status is 1 where one differs.",
-		Args:  wantArgs(0, -1, "names of models"),
+		Args:  wantArgs(0, -1, "names or folders of models"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			var errs []error
 			if len(names) == 0 {
@@ -140,9 +140,8 @@ func (a *app) modelsVerifyCommand() *cobra.Command {
 				}
 			}
 			for _, name := range names {
-				err := models.Verify(name)
-				if err != nil {
-					errs = append(errs, unknownModel(err))
+				if _, err := loadArtefact(name); err != nil {
+					errs = append(errs, err)
 					continue
 				}
 				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: intact\n", name); err != nil {

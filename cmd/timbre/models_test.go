@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/timbre-voice/timbre/internal/testkit"
 	"github.com/timbre-voice/timbre/models"
 )
 
@@ -53,4 +56,18 @@ func TestModelsInfoAndVerify(t *testing.T) {
 		t.Errorf("verify prints %q", out)
 	}
 	wantExit(t, exitFailed, []string{"models", "verify", vadModel, "no-such-v1"}, `"no-such-v1"`)
+
+	folder := filepath.Join(t.TempDir(), vadModel) // one that a site has made
+	if err := os.CopyFS(folder, os.DirFS(filepath.Join(testkit.Root(t), "models", vadModel))); err != nil {
+		t.Fatal(err)
+	}
+	if out := wantExit(t, exitDone, []string{"models", "info", folder}); out != text {
+		t.Errorf("info of the folder:\n%s", out)
+	}
+	wantExit(t, exitDone, []string{"models", "verify", folder})
+	weights := filepath.Join(folder, "weights.safetensors")
+	if err := os.WriteFile(weights, append(testkit.Read(t, weights), 0), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantExit(t, exitFailed, []string{"models", "verify", folder}, folder, "bytes")
 }
