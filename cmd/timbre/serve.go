@@ -176,9 +176,6 @@ func (a *app) serve(cmd *cobra.Command, f *serveFlags) error {
 	return s.Run(cmd.Context())
 }
 
-// freeEmotionModel is the shipped model that reads emotion and may be used commercially.
-const freeEmotionModel = "emotion-mlp-v2"
-
 // serveVoice loads the speaker model, where this binary holds one.
 func (a *app) serveVoice() (server.Voice, error) {
 	v, err := loadVoices(voiceFlags{model: speakerModel})

@@ -5,6 +5,9 @@ import (
 	"github.com/timbre-voice/timbre/server/api"
 )
 
+// freeEmotionModel is the shipped model that reads emotion and may be used commercially.
+const freeEmotionModel = "emotion-mlp-v2"
+
 // modelsInUse returns the models that a server works with, each checked against its manifest: all in this binary, but of those that
 // read emotion the given one alone, wherever it is from.
 func modelsInUse(emotion *models.Artefact) ([]*models.Artefact, error) {

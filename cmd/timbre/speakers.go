@@ -309,6 +309,11 @@ func (a *app) deleteSpeaker(ctx context.Context, p *prints, speaker string, asJS
 	switch {
 	case proof != nil && err != nil:
 		return fmt.Errorf("the key and the rows of the speaker are gone, but the file could not be rebuilt: run the command again when nothing else has it open: %w", err)
+	case errors.Is(err, store.ErrNotFound): // of one who is gone the file may still hold something
+		if e := p.db.Scrub(ctx); e != nil {
+			return errors.Join(err, e)
+		}
+		return fmt.Errorf("%w; the file was rebuilt and holds nothing of who was deleted before", err)
 	case err != nil:
 		return err
 	}

@@ -171,6 +171,9 @@ func describe(e *interaction.Event) string {
 		if m := e.Segment.Emotion; m != nil {
 			s += fmt.Sprintf("  %s %.2f", m.Label, m.Probabilities[m.Label])
 		}
+		if e.IsFinal != nil && !*e.IsFinal {
+			s += ", so far"
+		}
 		return s
 	case interaction.EventAffect:
 		s := string(e.Role)
