@@ -23,9 +23,9 @@ func BenchmarkReader(b *testing.B) {
 
 // shippedSize returns a scorer of random weights in the size that is shipped, but for the trunk's second block.
 func shippedSize(b *testing.B) *Scorer {
-	w := weightsOf(4, 96, 48)
+	w := weightsOf(6, 96, 48)
 	addTrunk(rand.New(rand.NewPCG(1, 2)), w, 256)
-	m, err := LoadModel(tensors(b, w, map[string]string{"front_end": FeatureSet, "members": "4", "dilations": "1"}))
+	m, err := LoadModel(tensors(b, w, map[string]string{"front_end": FeatureSet, "members": "6", "dilations": "1"}))
 	if err != nil {
 		b.Fatal(err)
 	}
