@@ -20,6 +20,7 @@ type Affect struct {
 	Timeline      []AffectPoint    `json:"timeline"`                // smoothed, one point per scored segment
 	Trend         string           `json:"trend"`                   // improving, worsening or steady
 	ClassMs       map[string]int64 `json:"class_ms,omitempty"`      // speech by its most probable class; sums to overall.speech_ms
+	EarlierMs     *int64           `json:"earlier_ms,omitempty"`    // speech of the customer's earlier calls that the scores know of, as much as it counts
 }
 
 // AffectPoint is the expressed emotion at a time or over an interval that begins there. The standard deviations are those of the

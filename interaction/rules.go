@@ -98,6 +98,7 @@ var fieldRules = map[string]rule{
 	"AffectPoint.anger_sd":          probability,
 	"Affect.trend":                  among("improving", "worsening", "steady"),
 	"Affect.class_ms":               count(),
+	"Affect.earlier_ms":             count(),
 	"Voice.reasons":                 text,
 	"Voice.assurance":               among(AssuranceEvidenceOnly),
 	"Candidate.speaker_id":          text,

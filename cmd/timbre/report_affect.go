@@ -77,6 +77,9 @@ func (p *page) affect(name string, f interaction.Affect) {
 	if len(classes) > 0 {
 		p.field("", "most probable signal: "+strings.Join(classes, ", "))
 	}
+	if ms := f.EarlierMs; ms != nil {
+		p.field("", fmt.Sprintf("heard against %s of speech of this customer's earlier calls, too", span(*ms)))
+	}
 	p.field("", fmt.Sprintf("valence %.2f at the start, %.2f at the end (0 negative to 1 positive); experimental, and behind no alert", f.Start.Valence, f.End.Valence))
 }
 

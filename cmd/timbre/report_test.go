@@ -202,7 +202,7 @@ func scoredCall() *interaction.Interaction {
 		return interaction.AffectPoint{AtMs: s.startMs, SpeechMs: s.endMs - s.startMs, Arousal: arousal, Valence: 0.5 - anger/4, Anger: anger,
 			ArousalSD: ptr(0.08), ValenceSD: ptr(0.12), AngerSD: ptr(0.1)}
 	}
-	a := interaction.Affect{ParticipantID: "p1", Trend: "worsening", ClassMs: map[string]int64{"neutral": 15_500, "angry": 5900}}
+	a := interaction.Affect{ParticipantID: "p1", Trend: "worsening", ClassMs: map[string]int64{"neutral": 15_500, "angry": 5900}, EarlierMs: ptr(int64(30_000))}
 	for _, p := range []struct {
 		said
 		arousal, anger float64

@@ -77,6 +77,7 @@ func (s *Session) assemble(state interaction.State) *interaction.Interaction {
 	r.NotComputed = append(r.NotComputed, absent...)
 	s.putVoice(r)
 	AddAffect(r, s.opts.affect())
+	s.addEarlier(r)
 	predict(r, s.opts.CSAT)
 	return r
 }

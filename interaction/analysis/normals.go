@@ -3,6 +3,7 @@ package analysis
 import (
 	"cmp"
 	"context"
+	"math"
 	"sync"
 
 	"github.com/timbre-voice/timbre/interaction"
@@ -95,6 +96,19 @@ func (c *channel) earlier() sentiment.Normaliser {
 		return sentiment.Normaliser{}
 	}
 	return l.earlier
+}
+
+// addEarlier says of the customer's affect in r how much speech of earlier calls its scores know of.
+func (s *Session) addEarlier(r *interaction.Interaction) {
+	for i := range r.Affect {
+		for _, p := range r.Participants {
+			if p.ID == r.Affect[i].ParticipantID {
+				if known := s.channels[p.Channel].earlier(); known.Seconds() > 0 {
+					r.Affect[i].EarlierMs = ptrTo(int64(math.Round(known.Seconds() * 1000)))
+				}
+			}
+		}
+	}
 }
 
 // endNormals hands on what the call, whose record is r, says of the customer's normal, and tells r what went wrong. A caller who was held

@@ -138,6 +138,15 @@ func TestEarlierCallsAreAskedAboutAndKeptOnce(t *testing.T) {
 					t.Errorf("the record's first score knew %.2f s, want %.2f", got, want)
 				}
 			}
+			for _, a := range r.Affect {
+				var got float64
+				if a.EarlierMs != nil {
+					got = float64(*a.EarlierMs) / 1000
+				}
+				if got != c.known || a.EarlierMs != nil && got == 0 {
+					t.Errorf("the affect of %s stands on %g s of earlier calls, want %g", a.ParticipantID, got, c.known)
+				}
+			}
 			if told := slices.Contains(r.Contact.Media.Warnings, "no database"); told != (c.fails != nil) {
 				t.Errorf("warnings %q", r.Contact.Media.Warnings)
 			}

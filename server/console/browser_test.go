@@ -227,6 +227,9 @@ func TestReviewerScoresACall(t *testing.T) {
 	if got := b.eval(`document.querySelector(".tile.lead .v").textContent`); got != "80 %" {
 		t.Errorf("peak of anger %q, want 80 %%", got)
 	}
+	if said := b.eval(`document.querySelector(".findings").textContent`); !strings.Contains(said, "30.0 s of speech of this customer's earlier calls") {
+		t.Errorf("the page does not say that earlier calls were used: %q", said)
+	}
 	if zone := b.eval(`document.querySelector(".meta time").textContent`); !strings.Contains(zone, "10:00") {
 		t.Errorf("start of the call %q, want 10:00 of Warsaw", zone)
 	}

@@ -241,6 +241,9 @@ func (c *Console) findings(lang string, r *interaction.Interaction, d *callView)
 		} else {
 			say("check", "good", nil, "finding.calm", percent(peakAnger(a)), percent(a.Overall.Arousal))
 		}
+		if a.EarlierMs != nil {
+			say("note", "plain", nil, "finding.earlier_calls", span(*a.EarlierMs))
+		}
 	} else if d.NoAffect != nil {
 		say("note", "plain", nil, "finding.no_emotion", c.words.word(lang, "code", string(d.NoAffect.Code)))
 	}

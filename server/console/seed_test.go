@@ -39,7 +39,7 @@ func richCall(tb testing.TB, id string) *interaction.Interaction {
 	c.Audio = interaction.Audio{Kept: "timbre", URI: "timbre:sample-call.wav"}
 	r.Participants[0].ExternalID, r.Participants[0].DisplayName = "a-12", "Ada Nowak"
 	r.Participants[1].ExternalID, r.Participants[1].DisplayName = "c-4711", "Jan Kowalski"
-	a := interaction.Affect{ParticipantID: "customer-1", Trend: "worsening", Deciles: []interaction.AffectPoint{}}
+	a := interaction.Affect{ParticipantID: "customer-1", Trend: "worsening", Deciles: []interaction.AffectPoint{}, EarlierMs: ptr(int64(30_000))}
 	for i := range r.Segments {
 		s := &r.Segments[i]
 		if s.Channel != 1 {
