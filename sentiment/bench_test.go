@@ -51,7 +51,7 @@ func BenchmarkMeasure(b *testing.B) {
 func BenchmarkScore(b *testing.B) {
 	s, x := shippedSize(b), drawn(rand.New(rand.NewPCG(1, 1)), 2)
 	var n Normaliser
-	n.Add(x, 5)
+	n.Add(x, 0.4, 5)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := s.Score(x, &n); err != nil {

@@ -25,7 +25,7 @@ func Example() {
 	fmt.Printf("%s: %s %.1f semitones above 27.5 Hz\n", sentiment.FeatureSet, sentiment.FunctionalNames()[0], values[0])
 	var known sentiment.Normaliser
 	for range 3 {
-		known.Add(values, 2)
+		known.Add(values, 0.4, 2)
 	}
 	fmt.Printf("%g s known of the speaker\n", known.Seconds())
 	// Output:

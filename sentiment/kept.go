@@ -17,11 +17,11 @@ var ErrOtherModel = errors.New("sentiment: statistics of another model")
 type ModelSum [32]byte
 
 // What Bytes writes: the version, FeatureSet behind its length in a byte, the model, and then, each as IEEE 754 in 64 bits, little-endian,
-// the seconds and for each of NumValues values its weight, sum and sum of squares.
+// the seconds, how many of them were aroused (Σ s·p) and for each of NumValues values its weight, sum and sum of squares.
 const (
-	keptVersion = 1
+	keptVersion = 2
 	keptHead    = 1 + 1 + len(FeatureSet) + len(ModelSum{})
-	keptSize    = keptHead + 8*(1+3*NumValues)
+	keptSize    = keptHead + 8*(2+3*NumValues)
 )
 
 // mostKept bounds the seconds of kept statistics: far more than a person ever says.
@@ -33,6 +33,7 @@ func (n *Normaliser) Bytes(model ModelSum) []byte {
 	b = append(append(b, FeatureSet...), model[:]...)
 	put := func(v float64) { b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v)) }
 	put(n.seconds)
+	put(n.aroused)
 	for i := range n.sum {
 		put(n.weight[i])
 		put(n.sum[i])
@@ -69,6 +70,9 @@ func ParseNormaliser(b []byte, model ModelSum) (Normaliser, error) {
 	}
 	if n.seconds = next(); !(n.seconds >= 0 && n.seconds <= mostKept) {
 		return Normaliser{}, fmt.Errorf("%w: %g seconds, want 0 to %g", ErrStatistics, n.seconds, mostKept)
+	}
+	if n.aroused = next(); !(n.aroused >= 0 && n.aroused <= n.seconds*(1+1e-9)) {
+		return Normaliser{}, fmt.Errorf("%w: %g seconds aroused, want 0 to all %g", ErrStatistics, n.aroused, n.seconds)
 	}
 	for i := range n.sum {
 		n.weight[i], n.sum[i], n.squares[i] = next(), next(), next()

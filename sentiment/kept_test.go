@@ -11,7 +11,7 @@ import (
 func heardOf(rng *rand.Rand, n int, mean float64) Normaliser {
 	var out Normaliser
 	for range n {
-		out.Add(drawn(rng, mean), 3)
+		out.Add(drawn(rng, mean), 0.4, 3)
 	}
 	return out
 }
@@ -22,7 +22,7 @@ func TestKeptStatisticsComeBackAsTheyWere(t *testing.T) {
 		n := heardOf(rng, rng.IntN(20), rng.NormFloat64())
 		x := drawn(rng, 0)
 		x[rng.IntN(len(x))] = math.NaN()
-		n.Add(x, 10*rng.Float64())
+		n.Add(x, 0.4, 10*rng.Float64())
 		if rng.IntN(2) == 0 {
 			n = n.Capped(20)
 		}
@@ -49,7 +49,7 @@ func TestKeptStatisticsAreRefused(t *testing.T) {
 		want error
 	}{
 		"empty":               {nil, ErrStatistics},
-		"version":             {append([]byte{2}, good[1:]...), ErrStatistics},
+		"version":             {append([]byte{1}, good[1:]...), ErrStatistics},
 		"one_byte_less":       {good[:len(good)-1], ErrStatistics},
 		"one_byte_more":       {append(good[:len(good):len(good)], 0), ErrStatistics},
 		"name_beyond_the_end": {[]byte{keptVersion, 200, 'x'}, ErrStatistics},
@@ -58,6 +58,9 @@ func TestKeptStatisticsAreRefused(t *testing.T) {
 		"negative_seconds":    {set(func(n *Normaliser) { n.seconds = -1 }), ErrStatistics},
 		"endless_seconds":     {set(func(n *Normaliser) { n.seconds = math.Inf(1) }), ErrStatistics},
 		"no_number_of_s":      {set(func(n *Normaliser) { n.seconds = math.NaN() }), ErrStatistics},
+		"aroused_negative":    {set(func(n *Normaliser) { n.aroused = -1 }), ErrStatistics},
+		"aroused_over_all":    {set(func(n *Normaliser) { n.aroused = 13 }), ErrStatistics},
+		"aroused_no_number":   {set(func(n *Normaliser) { n.aroused = math.NaN() }), ErrStatistics},
 		"negative_weight":     {set(func(n *Normaliser) { n.weight[3] = -1e-3 }), ErrStatistics},
 		"weight_over_seconds": {set(func(n *Normaliser) { n.weight[3] = 13 }), ErrStatistics},
 		"weight_no_number":    {set(func(n *Normaliser) { n.weight[0] = math.NaN() }), ErrStatistics},
@@ -126,7 +129,7 @@ func TestEarlierCallsAreAPriorAndNoMore(t *testing.T) {
 	}
 	var now Normaliser
 	for now.Seconds() < 2*EarlierSeconds { // this call is at -3: after 60 s it has two thirds of the say
-		now.Add(drawn(rng, -3), 3)
+		now.Add(drawn(rng, -3), 0.4, 3)
 	}
 	earlier.Merge(&now)
 	if m, _ := earlier.normal(7, 0, 1); math.Abs(m-(3-2*3)/3.0) > 0.4 {
@@ -143,11 +146,11 @@ func TestMergeIsAsIfAddedOneByOne(t *testing.T) {
 	for k := range 9 {
 		x := drawn(rng, 1)
 		x[k] = math.NaN()
-		all.Add(x, 2)
+		all.Add(x, 0.4, 2)
 		if k%2 == 0 {
-			a.Add(x, 2)
+			a.Add(x, 0.4, 2)
 		} else {
-			b.Add(x, 2)
+			b.Add(x, 0.4, 2)
 		}
 	}
 	a.Merge(&b)

@@ -90,7 +90,7 @@ func TestNotHeardCountsAsNothing(t *testing.T) {
 		x[i] = 2.5
 	}
 	var n Normaliser
-	n.Add(x, 30)
+	n.Add(x, 0.4, 30)
 	for i := NumFunctionals; i < NumValues; i++ {
 		x[i] = math.NaN()
 	}

@@ -192,7 +192,7 @@ func TestLevelCountsOnlyBesideTheSpeakersOwn(t *testing.T) {
 	}
 	var n Normaliser
 	for range 5 {
-		n.Add(drawn(rng, 2), 3)
+		n.Add(drawn(rng, 2), 0.4, 3)
 	}
 	far, _ := s.Score(x, &n)
 	x[fLevel] += 40
@@ -239,7 +239,7 @@ func TestScoreDoesNotAllocate(t *testing.T) {
 	s := loadModel(t, weights()).NewScorer()
 	x := drawn(rand.New(rand.NewPCG(1, 1)), 2)
 	var n Normaliser
-	n.Add(x, 4)
+	n.Add(x, 0.4, 4)
 	if a := testing.AllocsPerRun(20, func() { _, _ = s.Score(x, &n) }); a != 0 {
 		t.Errorf("%g allocations, want none", a)
 	}
@@ -278,7 +278,7 @@ func TestModelWithoutATrunkSeesTheFunctionalsAlone(t *testing.T) {
 	rng := rand.New(rand.NewPCG(17, 18))
 	for range 20 {
 		var n Normaliser
-		n.Add(drawn(rng, 2), 10*rng.Float64())
+		n.Add(drawn(rng, 2), 0.4, 10*rng.Float64())
 		x := drawn(rng, 2)
 		want, errWith := with.Score(x, &n)
 		for i := range NumLearned {

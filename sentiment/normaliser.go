@@ -12,6 +12,10 @@ import "math"
 // speaker's normal, and r beside them. It therefore never has to believe that the speaker's mean is neutral: of one who is angry
 // from the first word to the last the second view says little, the first still says all, and training has shown it such speakers.
 //
+// Aroused speech. Each segment comes with the probability of high arousal that the model gives it alone, before it knows the speaker.
+// Where their mean p, weighed by length, is over a half, S is no longer all seconds but 4p(1-p) of them: who has been angry since the first
+// word would otherwise be taken for one whose normal voice that is. A calm history counts in full.
+//
 // Earlier calls. What earlier calls of the same speaker said goes before this one as Earlier gives it: weighed down to EarlierSeconds, so
 // that this call outweighs it once the speaker has talked for as long. Another handset and another day are another normal: what is
 // known from before is a prior and no more, and of the level, which is the line's as much as the speaker's, nothing is taken over.
@@ -19,6 +23,7 @@ type Normaliser struct {
 	sum     [NumValues]float64 // Σ s·x
 	squares [NumValues]float64 // Σ s·x²
 	weight  [NumValues]float64 // Σ s over the segments where x is known
+	aroused float64            // Σ s·p, p the probability of high arousal of the segment alone
 	seconds float64            // Σ s
 }
 
@@ -31,12 +36,12 @@ const (
 	EarlierSeconds = 30.0
 )
 
-// Add takes the values of a segment of the speaker, NumValues of them, and its length in seconds.
-func (n *Normaliser) Add(values []float64, seconds float64) { n.add(values, seconds) }
+// Add takes the values of a segment of the speaker, NumValues of them, its probability of high arousal alone, and its length in seconds.
+func (n *Normaliser) Add(values []float64, aroused, seconds float64) { n.add(values, aroused, seconds) }
 
 // Without returns n less a segment that was added before: what the rest of the call says of the speaker.
-func (n Normaliser) Without(values []float64, seconds float64) Normaliser {
-	n.add(values, -seconds)
+func (n Normaliser) Without(values []float64, aroused, seconds float64) Normaliser {
+	n.add(values, aroused, -seconds)
 	if n.seconds < 1e-6 { // nothing but rounding is left
 		return Normaliser{}
 	}
@@ -62,6 +67,7 @@ func (n Normaliser) Capped(seconds float64) Normaliser {
 		n.squares[i] *= f
 		n.weight[i] *= f
 	}
+	n.aroused *= f
 	n.seconds = seconds
 	return n
 }
@@ -73,10 +79,11 @@ func (n *Normaliser) Merge(o *Normaliser) {
 		n.squares[i] += o.squares[i]
 		n.weight[i] += o.weight[i]
 	}
+	n.aroused += o.aroused
 	n.seconds += o.seconds
 }
 
-func (n *Normaliser) add(values []float64, seconds float64) {
+func (n *Normaliser) add(values []float64, aroused, seconds float64) {
 	if len(values) != NumValues {
 		panic("sentiment: normaliser: wrong number of values")
 	}
@@ -91,6 +98,7 @@ func (n *Normaliser) add(values []float64, seconds float64) {
 		n.weight[i] += seconds
 	}
 	if known {
+		n.aroused += seconds * aroused
 		n.seconds += seconds
 	}
 }
@@ -98,15 +106,25 @@ func (n *Normaliser) add(values []float64, seconds float64) {
 // Seconds returns the speech behind the statistics.
 func (n *Normaliser) Seconds() float64 { return n.seconds }
 
-// reliability returns r for the mean and for the spread: 0 without speech and near 1 after minutes.
+// credit returns how much of its seconds the speech counts for: all of it, but where it was mostly aroused.
+func (n *Normaliser) credit() float64 {
+	if n.aroused <= n.seconds/2 {
+		return 1
+	}
+	p := min(n.aroused/n.seconds, 1)
+	return 4 * p * (1 - p)
+}
+
+// reliability returns r for the mean and for the spread: 0 without speech and near 1 after minutes of speech that was not all aroused.
 func (n *Normaliser) reliability() (mean, spread float64) {
-	return n.seconds / (n.seconds + MeanSeconds), n.seconds / (n.seconds + SpreadSeconds)
+	s := n.seconds * n.credit()
+	return s / (s + MeanSeconds), s / (s + SpreadSeconds)
 }
 
 // levelReliability is reliability of the mean for the level, of which earlier calls say nothing.
 func (n *Normaliser) levelReliability() float64 {
-	w := max(n.weight[fLevel], 0)
-	return w / (w + MeanSeconds)
+	s := max(n.weight[fLevel], 0) * n.credit()
+	return s / (s + MeanSeconds)
 }
 
 // normal returns the mean and the variance of functional i over the speaker's segments, standardised by the population's mean and

@@ -317,6 +317,11 @@ func (e *emotions) score(clips []readClip, f *emotionFlags, info *emotionJSON) (
 	}
 	var out []eval.Scored
 	scorer := e.model.NewScorer()
+	for i := range heard {
+		if s, err := scorer.Score(heard[i].Values, nil); err == nil { // else nothing of the clip says what its speaker is like
+			heard[i].Aroused = float64(s.Arousal)
+		}
+	}
 	for i, c := range heard {
 		var known sentiment.Normaliser
 		if f.history == "speaker" {

@@ -63,6 +63,10 @@ type heard struct {
 	values  []float32 // as sentiment.Scorer.Measure gives them; nil where the segment is too short and nothing was near
 	seconds float64   // of the segment itself
 
+	// The probability of high arousal of the segment alone, once it was asked for.
+	aroused   float64
+	wasScored bool
+
 	// The score of the last snapshot, and the seconds of speech that it knew of.
 	shown      *interaction.Emotion
 	shownKnown float64
@@ -186,11 +190,23 @@ func (l *emotionLane) score(h *heard, earlier sentiment.Normaliser) *interaction
 	l.load(h.values)
 	earlier.Merge(&l.before)
 	s, err := l.scorer.Score(l.work, &earlier)
-	l.before.Add(l.work, h.seconds)
+	l.before.Add(l.work, l.alone(h), h.seconds)
 	if err != nil {
 		return nil
 	}
 	return emotionOf(s)
+}
+
+// alone returns the probability of high arousal that the model gives h, whose values are in work, before it knows of any other speech:
+// what the speaker's normal is weighed by.
+func (l *emotionLane) alone(h *heard) float64 {
+	if !h.wasScored {
+		h.wasScored = true
+		if s, err := l.scorer.Score(l.work, nil); err == nil { // else there is no value, and nothing is added
+			h.aroused = float64(s.Arousal)
+		}
+	}
+	return h.aroused
 }
 
 // near reports whether speech that begins at start follows what the tail holds closely enough to be read with it, and the model may
@@ -283,9 +299,9 @@ func (c *channel) finalEmotion(segments []interaction.Segment, snapshot bool) []
 		default:
 			scored[i] = true
 			l.load(l.heard[i].values)
-			all.Add(l.work, l.heard[i].seconds)
+			all.Add(l.work, l.alone(&l.heard[i]), l.heard[i].seconds)
 			if s.SNRdB == nil || *s.SNRdB >= leastKeptSNR {
-				l.clear.Add(l.work, l.heard[i].seconds)
+				l.clear.Add(l.work, l.alone(&l.heard[i]), l.heard[i].seconds)
 			}
 		}
 	}
@@ -302,7 +318,7 @@ func (c *channel) finalEmotion(segments []interaction.Segment, snapshot bool) []
 			continue
 		}
 		l.load(h.values)
-		others := whole.Without(l.work, h.seconds)
+		others := whole.Without(l.work, l.alone(h), h.seconds)
 		score, err := l.scorer.Score(l.work, &others)
 		if err != nil {
 			why(&segments[i], interaction.CodeTooShort, err.Error())

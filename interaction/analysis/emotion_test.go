@@ -42,6 +42,9 @@ func (r *recorder) Score(functionals []float64, known *sentiment.Normaliser) (se
 	if len(functionals) != sentiment.NumValues || math.IsNaN(functionals[0]) {
 		r.t.Errorf("functionals %v, want those of a voice", functionals[:1])
 	}
+	if known == nil { // of the segment alone, for the speaker's normal
+		return sentiment.Score{Arousal: 0.4}, nil
+	}
 	r.seconds = append(r.seconds, known.Seconds())
 	p := float32(min(max(functionals[0]/100, 0.3), 0.9))
 	return sentiment.Score{Probabilities: [4]float32{p, 1 - p}, Arousal: 0.6, Valence: 0.1}, nil

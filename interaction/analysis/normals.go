@@ -10,7 +10,8 @@ import (
 	"github.com/timbre-voice/timbre/sentiment"
 )
 
-// Normals keeps what calls of a customer say of the voice's own normal, for the calls after them: unlabelled statistics, never a score.
+// Normals keeps what calls of a customer say of the voice's own normal, for the calls after them: unlabelled statistics and how aroused
+// the speech behind them was on the whole, never a score of a moment.
 // A session asks for them where the permit allows the customer's emotion. Earlier is called from Bind, Keep by who ends the session.
 // Their errors are told in the record, so that they must not name a person.
 type Normals interface {

@@ -42,7 +42,7 @@ func drawnNormal(seed uint64, seconds, mean float64) sentiment.Normaliser {
 		for i := range x {
 			x[i] = mean + rng.NormFloat64()
 		}
-		n.Add(x, 4)
+		n.Add(x, 0.4, 4)
 	}
 	return n
 }

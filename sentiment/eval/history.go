@@ -14,6 +14,7 @@ type Clip struct {
 	Label   int // used by the mixes other than MixAny alone, to choose which clips are heard
 	Speaker string
 	Values  []float64 // sentiment.Scorer.Measure
+	Aroused float64   // probability of high arousal of the clip alone
 	Seconds float64
 }
 
@@ -71,7 +72,7 @@ func History(clips []Clip, i int, mix Mix, seconds float64, seed uint64) sentime
 		if left <= 0 {
 			break
 		}
-		n.Add(clips[k].Values, min(clips[k].Seconds, left))
+		n.Add(clips[k].Values, clips[k].Aroused, min(clips[k].Seconds, left))
 	}
 	return n
 }

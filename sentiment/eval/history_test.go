@@ -14,7 +14,7 @@ func corpus() []Clip {
 		for k := range 40 {
 			x := make([]float64, sentiment.NumValues)
 			x[0], x[1] = float64(k%4), float64(s)
-			clips = append(clips, Clip{Label: k % 4, Speaker: name, Values: x, Seconds: 3})
+			clips = append(clips, Clip{Label: k % 4, Speaker: name, Values: x, Aroused: 0.4, Seconds: 3})
 		}
 	}
 	return clips
@@ -22,10 +22,6 @@ func corpus() []Clip {
 
 func TestHistoryHearsTheSpeakersOtherClips(t *testing.T) {
 	clips := corpus()
-	var only sentiment.Normaliser
-	for range 20 {
-		only.Add(clips[40].Values, 3)
-	}
 	for i, c := range clips {
 		if c.Label != 0 {
 			continue
@@ -78,7 +74,7 @@ func TestMixesAreWhatTheySay(t *testing.T) {
 		for _, c := range classes {
 			x := make([]float64, sentiment.NumValues)
 			x[0], x[1] = c, 0
-			want.Add(x, 3)
+			want.Add(x, 0.4, 3)
 		}
 		if got := History(clips, 3, mix, seconds, 5); got != want {
 			t.Errorf("%s over %g s is not of the classes %v", mix, seconds, classes)
@@ -93,7 +89,7 @@ func TestMixesAreWhatTheySay(t *testing.T) {
 		x := make([]float64, sentiment.NumValues)
 		x[0] = float64(c)
 		for range 3 {
-			want.Add(x, 3)
+			want.Add(x, 0.4, 3)
 		}
 		found = found || other == want
 	}

@@ -14,6 +14,7 @@
 //
 //   - review: why a person has to look at a print before it is in force; a hit of a search is a lead, and no refusal
 //   - passive: of an enrolment that was made of a call, not in the person's presence; it always waits for approval
-//   - normal: mean and spread of what is measured of a voice to read emotion, kept of a customer's calls for those after them
+//   - normal: mean and spread of what is measured of a voice to read emotion, and how aroused it was on the whole, kept of a customer's calls for
+//     those after them
 //   - existing: what an enrolment does with a person who has a print
 package people

@@ -23,7 +23,7 @@ func spoken(seed uint64, seconds float64) sentiment.Normaliser {
 		for i := range x {
 			x[i] = float64(seed) + rng.NormFloat64()
 		}
-		n.Add(x, 3)
+		n.Add(x, 0.4, 3)
 	}
 	return n
 }

@@ -39,7 +39,7 @@ def smile(state, pool, name):
     made = opensmile.Smile(feature_set=getattr(opensmile.FeatureSet, name), feature_level=opensmile.FeatureLevel.Functionals)
     audio = np.memmap(os.path.join(state, "phone.s16"), dtype="<i2", mode="r")
     out = np.full((len(pool.rows), made.num_features), np.nan, np.float32)
-    for i in np.flatnonzero(np.isin(pool.set, list(CORPORA)) & (pool.label >= 0)):
+    for i in np.flatnonzero(np.isin(pool.set, list(CORPORA)) & (pool.label >= 0) & pool.spoken):
         r = pool.rows[i]
         out[i] = made.process_signal(audio[r["start"] : r["start"] + r["length"]].astype(np.float32) / 32768, calls.RATE).to_numpy()[0]
     return out
@@ -47,7 +47,7 @@ def smile(state, pool, name):
 
 def uar(pool, x, corpus, own):
     """UAR of the clips of a corpus with functionals x, standardised over their speakers' clips where own says so."""
-    index = np.flatnonzero((pool.set == corpus) & (pool.label >= 0))
+    index = np.flatnonzero((pool.set == corpus) & (pool.label >= 0) & pool.spoken)
     z, who, y, folds = np.nan_to_num(x[index]).astype(float), pool.speaker[index], pool.label[index], CORPORA[corpus]
     names, said = sorted(set(who)), np.zeros(len(index), int)
     for s in names if own else []:

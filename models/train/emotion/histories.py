@@ -29,7 +29,7 @@ class Shipped:
         net.load_state_dict(tensors("trunk."), strict=False)  # the file has no counters of batches
         net.eval()
         pool = P.Pool(state, ["phone"])
-        self.pool = pool.phone(trunk.hear_all(net, trunk.Cepstra(state, ["phone"]), range(len(pool.rows)), len(pool.rows)))
+        self.pool = pool.phone(trunk.hear_all(net, trunk.Cepstra(state, ["phone"]), np.flatnonzero(pool.spoken), len(pool.rows)))
         self.scaler = P.Scaler.__new__(P.Scaler)
         self.scaler.mean, self.scaler.scale = t["norm.mean"], t["norm.scale"]
         self.nets = []
@@ -52,7 +52,7 @@ def mixes(pool, index):
 
 def strong(model):
     pool = model.pool
-    index = np.flatnonzero((pool.set == "ravdess") & (pool.split == "test_in"))
+    index = np.flatnonzero((pool.set == "ravdess") & (pool.split == "test_in") & pool.spoken)
     out = model.predict(index, (P.FULL_S, np.ones((len(index), 5))))
     given = out[:, :4].argmax(1)
     word = np.array(["%s, %s" % (pool.rows[i]["label"], pool.rows[i]["intensity"]) for i in index])
@@ -72,7 +72,7 @@ def main():
     torch.set_num_threads(1)
     model = Shipped(a.state, a.model)
     pool = model.pool
-    index = np.flatnonzero((pool.set == a.set) & (pool.label >= 0))
+    index = np.flatnonzero((pool.set == a.set) & (pool.label >= 0) & pool.spoken)
     y, high = pool.label[index], pool.arousal[index] == 1
     print("| history | 0 s | 10 s | 30 s | 60 s | angry recall at 60 s |\n|---|---|---|---|---|---|")
     none = model.predict(index, None)

@@ -6,6 +6,7 @@ import pool as P
 
 LEVEL = 22  # the functional that only counts beside the speaker's own
 KAPPA_SPREAD = 20.0  # the same for their spread, which takes more speech to know
+BELIEF = 0.6  # temperature of the arousal that a history is believed to have; about what is shipped
 KAPPA = 8.0  # seconds of speech at which the speaker's own statistics weigh as much as the population's
 
 
@@ -119,23 +120,33 @@ def widen(net, width):
     return wide
 
 
-def predict(scaler, nets, pool, index, version, history, seed=0):
-    """Mean logits [len(index), 5] of the ensemble; history: None, or (seconds, probs [len, 5])."""
-    out = 0
-    rng = np.random.default_rng(seed)
-    n = len(index)
-    if history is not None:
-        members, weight, kept = P.draw_history(rng, pool, index, history[1], np.full(n, history[0]))
+def credit(aroused):
+    """How much of its seconds a history counts for whose clips, heard alone, have that mean probability of high arousal: all of it up
+    to a half. Nobody's normal is to be aroused."""
+    return np.where(aroused <= 0.5, 1, 4 * aroused * (1 - aroused))
+
+
+def logits(scaler, nets, pool, index, version, m=None, v=None, seconds=None):
+    """Mean logits [len(index), 5] of the ensemble behind histories of mean m and variance v; m None: without."""
     z = scaler(pool.x[version])[index]
-    if history is None:
-        none = np.zeros_like(z)
-        x = inputs(z, none, none + 1, np.zeros(n))
-    else:
-        x = inputs(z, *P.normal(scaler, pool, version, members, weight), kept)
+    if m is None:
+        m, v, seconds = np.zeros_like(z), np.ones_like(z), np.zeros(len(z))
+    x = inputs(z, m, v, seconds)
     deaf = np.isnan(pool.x[version][index][:, -1])  # too short to be heard
     f = z.shape[1]
     x[deaf, P.HAND : f] = x[deaf, f + P.HAND : 2 * f] = 0
     with torch.no_grad():
-        for net in nets:
-            out = out + net(torch.from_numpy(x)).numpy()
-    return out / len(nets)
+        return sum(net(torch.from_numpy(x)).numpy() for net in nets) / len(nets)
+
+
+def predict(scaler, nets, pool, index, version, history, seed=0):
+    """Mean logits [len(index), 5] of the ensemble; history: None, or (seconds, probs [len, 5])."""
+    if history is None:
+        return logits(scaler, nets, pool, index, version)
+    rng = np.random.default_rng(seed)
+    members, weight, kept = P.draw_history(rng, pool, index, history[1], np.full(len(index), history[0]))
+    there = np.unique(members[weight > 0])
+    alone = np.zeros(len(pool.rows))
+    alone[there] = 1 / (1 + np.exp(-logits(scaler, nets, pool, there, version)[:, 4] / BELIEF))
+    aroused = (weight * alone[members]).sum(1) / np.maximum(kept, 1e-6)
+    return logits(scaler, nets, pool, index, version, *P.normal(scaler, pool, version, members, weight), kept * credit(aroused))

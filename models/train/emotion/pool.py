@@ -15,7 +15,7 @@ LOW = {"sad", "neutral", "calm", "low"}
 
 
 class Pool:
-    """N clips in V versions. x is V×N×F (NaN: too little was heard), frames the length of each in frames of 10 ms."""
+    """N clips in V versions, those played slower or faster as clips of further speakers. x is V×N×F (NaN: too little was heard), frames the length of each in frames of 10 ms."""
 
     def __init__(self, state, versions):
         rows = clips(state)
@@ -23,6 +23,8 @@ class Pool:
         self.set = np.array([r["set"] for r in rows])
         self.split = np.array([r["split"] for r in rows])
         self.speaker = np.array([r["speaker"] for r in rows])
+        self.person = np.array([r["person"] for r in rows])
+        self.spoken = self.speaker == self.person  # as it was
         self.label = np.array([CLASSES.index(r["label4"]) if r["label4"] else -1 for r in rows])
         self.label[self.set == "baved"] = -1  # its neutral is a level, not a class
         # arousal: 1 high, 0 low, -1 unknown (disgust is either; the middle level of BAVED is neither)
