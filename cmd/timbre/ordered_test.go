@@ -91,7 +91,7 @@ func TestOrderedHandsOutWhatWasDoneBeforeACancel(t *testing.T) {
 		}
 		return ctx.Err()
 	}, func(i int, err error) error {
-		if i < 9 && err != nil {
+		if i < 7 && err != nil { // of the four before the cancel one may still be at work
 			t.Errorf("item %d ended before the cancel with %v", i, err)
 		}
 		done = append(done, i)

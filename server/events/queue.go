@@ -46,6 +46,9 @@ var defaultBackoff = []time.Duration{
 	5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour,
 }
 
+// retryPause is how long a worker waits after the server could not be asked.
+const retryPause = time.Second
+
 // maxDead bounds the dead letters of one queue; the oldest go first.
 const maxDead = 100_000
 
@@ -152,34 +155,31 @@ func (q *JetQueue) Work(ctx context.Context, parallel int, do func(context.Conte
 	if parallel < 1 {
 		return fmt.Errorf("events: queue %s: %d workers, want 1 or more", q.opts.Name, parallel)
 	}
-	messages, err := q.consumer.Messages(jetstream.PullMaxMessages(parallel))
-	if err != nil {
-		return fmt.Errorf("events: queue %s: %w", q.opts.Name, err)
-	}
-	defer messages.Stop() // again, where it had been stopped: the iterator has goroutines of its own
-	stop := context.AfterFunc(ctx, messages.Stop)
-	defer stop()
 	var wg sync.WaitGroup
-	defer wg.Wait()
-	free := make(chan struct{}, parallel)
-	for {
-		select {
-		case free <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
-		m, err := messages.Next()
+	for range parallel {
+		wg.Go(func() { q.worker(ctx, do) })
+	}
+	wg.Wait()
+	return nil
+}
+
+// worker does one task after another until ctx ends. It asks for one at a time and by itself: what lies with a client until somebody is
+// free is counted as being done, and an iterator that is shared by few workers can stop asking until it misses a heartbeat.
+func (q *JetQueue) worker(ctx context.Context, do func(context.Context, Task) error) {
+	for ctx.Err() == nil {
+		m, err := q.consumer.Next(jetstream.FetchContext(ctx))
 		switch {
 		case err == nil:
-			wg.Go(func() {
-				defer func() { <-free }()
-				q.attempt(ctx, m, do)
-			})
-		case ctx.Err() != nil || errors.Is(err, jetstream.ErrMsgIteratorClosed):
-			return nil
-		default: // such as a heartbeat that an outside server missed; the iterator goes on
-			<-free
+			q.attempt(ctx, m, do)
+		case errors.Is(err, nats.ErrConnectionClosed):
+			return
+		case ctx.Err() != nil, errors.Is(err, nats.ErrTimeout): // there was nothing to do
+		default: // such as a heartbeat that an outside server missed
 			q.opts.Log.Warn("events: queue", "queue", q.opts.Name, "err", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(retryPause):
+			}
 		}
 	}
 }
