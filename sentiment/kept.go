@@ -10,7 +10,8 @@ import (
 // ErrStatistics says that bytes are no statistics that Normaliser.Bytes wrote.
 var ErrStatistics = errors.New("sentiment: kept statistics")
 
-// ErrOtherModel says that kept statistics are of other features or of another model, whose learned functionals mean nothing to this one.
+// ErrOtherModel says that kept statistics are of other features, of a form that was kept before, or of another model, whose learned
+// functionals mean nothing to this one.
 var ErrOtherModel = errors.New("sentiment: statistics of another model")
 
 // ModelSum identifies the weights of a Model: their SHA-256, as its manifest states it.
@@ -46,6 +47,9 @@ func (n *Normaliser) Bytes(model ModelSum) []byte {
 // of another length or version, not finite, of negative weight, or with a weight greater than the seconds.
 func ParseNormaliser(b []byte, model ModelSum) (Normaliser, error) {
 	var n Normaliser
+	if len(b) > 0 && b[0] > 0 && b[0] < keptVersion {
+		return n, fmt.Errorf("%w: version %d, want %d", ErrOtherModel, b[0], keptVersion)
+	}
 	if len(b) < 2 || b[0] != keptVersion {
 		return n, fmt.Errorf("%w: %d bytes that begin with % x, want version %d", ErrStatistics, len(b), b[:min(len(b), 1)], keptVersion)
 	}

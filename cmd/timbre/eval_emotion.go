@@ -317,14 +317,17 @@ func (e *emotions) score(clips []readClip, f *emotionFlags, info *emotionJSON) (
 	}
 	var out []eval.Scored
 	scorer := e.model.NewScorer()
-	for i := range heard {
-		if s, err := scorer.Score(heard[i].Values, nil); err == nil { // else nothing of the clip says what its speaker is like
-			heard[i].Aroused = float64(s.Arousal)
+	withHistory := f.history == "speaker"
+	if withHistory {
+		for i := range heard {
+			if s, err := scorer.Score(heard[i].Values, nil); err == nil { // else nothing of the clip says what its speaker is like
+				heard[i].Aroused = float64(s.Arousal)
+			}
 		}
 	}
 	for i, c := range heard {
 		var known sentiment.Normaliser
-		if f.history == "speaker" {
+		if withHistory {
 			known = eval.History(heard, i, f.order, f.seconds, f.seed)
 		}
 		s, err := scorer.Score(c.Values, &known)

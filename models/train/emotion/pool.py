@@ -15,7 +15,7 @@ LOW = {"sad", "neutral", "calm", "low"}
 
 
 class Pool:
-    """N clips in V versions, those played slower or faster as clips of further speakers. x is V×N×F (NaN: too little was heard), frames the length of each in frames of 10 ms."""
+    """N clips in V versions, those played slower or faster as clips of further speakers. x is V×N×F; NaN: too little was heard."""
 
     def __init__(self, state, versions):
         rows = clips(state)

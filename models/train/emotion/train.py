@@ -126,8 +126,9 @@ def ship(a):
 
 
 def protocol(pool):
-    """The folds: (name, train, test). Persons are in one of both, and what is tested is as it was spoken; test_in speakers are test speakers here as all others are. The
-    speakers of RAVDESS, nEMO and ASED are held out together, a sixth of each at a time; then each corpus as a whole."""
+    """The folds: (name, train, test). Persons are in one of both, and what is tested is as it was spoken; test_in speakers are test
+    speakers here as all others are. The speakers of RAVDESS, nEMO and ASED are held out together, a sixth of each at a time; then
+    each corpus as a whole."""
     known = np.flatnonzero(pool.split != "dev")
     judged = (pool.label >= 0) & (pool.split != "train_aux") & pool.spoken
     for f in range(SPEAKER_FOLDS):
