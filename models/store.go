@@ -31,6 +31,7 @@ const maxWeights = 1 << 30
 type Artefact struct {
 	Manifest Manifest
 	Tensors  *nn.Tensors
+	Weights  []byte            // the file that Tensors lie over; not to be changed
 	Card     string            // Markdown
 	Files    map[string][]byte // what Manifest.Files names, by name; not to be changed
 }
@@ -142,7 +143,7 @@ func (s *Store) Load(name string) (*Artefact, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrIntegrity, name, err)
 	}
-	a := &Artefact{Manifest: m, Tensors: t, Card: string(card), Files: make(map[string][]byte, len(m.Files))}
+	a := &Artefact{Manifest: m, Tensors: t, Weights: w, Card: string(card), Files: make(map[string][]byte, len(m.Files))}
 	for _, f := range m.Files {
 		if a.Files[f.Name], err = s.intact(name, f); err != nil {
 			return nil, err

@@ -25,7 +25,7 @@ func BenchmarkReader(b *testing.B) {
 func shippedSize(b *testing.B) *Scorer {
 	w := weightsOf(6, 96, 48)
 	addTrunk(rand.New(rand.NewPCG(1, 2)), w, 256)
-	m, err := LoadModel(tensors(b, w, map[string]string{"front_end": FeatureSet, "members": "6", "dilations": "1"}))
+	m, err := loadModel(tensors(b, w, map[string]string{"front_end": FeatureSet, "members": "6", "dilations": "1"}))
 	if err != nil {
 		b.Fatal(err)
 	}

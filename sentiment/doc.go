@@ -10,8 +10,8 @@
 // the speaker's own normal, which a Normaliser gathers from that speaker's other segments of the call. The features are named as
 // a set, FeatureSet; weights for another set are refused.
 //
-//	m, err := sentiment.LoadModel(artefact.Tensors) // loaded once, shared
-//	r, err := sentiment.NewReader()                 // one per channel
+//	m, err := sentiment.LoadModel(artefact) // loaded once, shared
+//	r, err := sentiment.NewReader()         // one per channel
 //	s := m.NewScorer()                              // one per goroutine
 //	known := earlier.Earlier()                      // one per speaker and call; a zero Normaliser where no earlier calls are known
 //	values := make([]float64, sentiment.NumValues)

@@ -9,7 +9,7 @@ import (
 // measured returns the values of x, written in pieces of n samples and measured after each of them and at the end.
 func measured(t *testing.T, x []float32, n int) []float64 {
 	t.Helper()
-	r, s := newReader(t), loadModel(t, weights()).NewScorer()
+	r, s := newReader(t), modelOf(t, weights()).NewScorer()
 	dst := make([]float64, NumValues)
 	for len(x) > 0 {
 		k := min(n, len(x))
@@ -35,7 +35,7 @@ func TestLearnedFunctionalsDoNotDependOnTheCut(t *testing.T) {
 
 // TestLearnedFunctionalsArePooledOverPieces holds a segment of two pieces against the two heard alone.
 func TestLearnedFunctionalsArePooledOverPieces(t *testing.T) {
-	r, s := newReader(t), loadModel(t, weights()).NewScorer()
+	r, s := newReader(t), modelOf(t, weights()).NewScorer()
 	r.Write(slices.Repeat(voice(t), 4)[:7*Rate])
 	r.Flush()
 	all := Descriptors{Cepstra: r.Frames().Cepstra[:2*pieceFrames*trunkCepstra]}
@@ -57,7 +57,7 @@ func TestLearnedFunctionalsArePooledOverPieces(t *testing.T) {
 }
 
 func TestLearnedFunctionalsOfTooLittleAreNaN(t *testing.T) {
-	s := loadModel(t, weights()).NewScorer()
+	s := modelOf(t, weights()).NewScorer()
 	for frames, want := range map[int]bool{0: false, leastPiece - 1: false, leastPiece: true, pieceFrames + leastPiece - 1: true} {
 		d := Descriptors{Cepstra: make([]float32, frames*trunkCepstra)}
 		var got [NumLearned]float64
@@ -84,7 +84,7 @@ func TestCepstraAreThereForEveryFrame(t *testing.T) {
 
 // TestNotHeardCountsAsNothing: where the learned functionals are NaN both views of them are 0, however much is known of the speaker.
 func TestNotHeardCountsAsNothing(t *testing.T) {
-	s := loadModel(t, weights()).NewScorer()
+	s := modelOf(t, weights()).NewScorer()
 	x := make([]float64, NumValues)
 	for i := range x {
 		x[i] = 2.5

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/timbre-voice/timbre/engine/nn"
+	"github.com/timbre-voice/timbre/models"
 )
 
 // ErrModel says that weights do not make a model of this package.
@@ -33,6 +34,7 @@ type Model struct {
 	// Temperatures that calibrate the logits of the classes and of arousal, without history and with a long one; between the two
 	// they follow r.
 	classT, arousalT [2]float64
+	calibration      Calibration // the site's
 }
 
 // member is one network: two hidden layers with rectifiers, five outputs.
@@ -73,11 +75,36 @@ func (l *layer) forward(dst, x []float64, rectify bool) {
 	}
 }
 
-// LoadModel builds the model from its tensors: trunk.* (nn.LoadTrunk, 96 wide) where the metadata names its dilations, norm.mean, norm.scale, temperature [2, 2]
+// LoadModel builds the model of an artefact, with the site's Calibration where the artefact has one. Errors: ErrModel, ErrCalibration and
+// those of nn and models.
+func LoadModel(a *models.Artefact) (*Model, error) {
+	if err := a.Manifest.Fits(models.Want{Task: "emotion", SampleRateHz: Rate}); err != nil {
+		return nil, err
+	}
+	m, err := loadModel(a.Tensors)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", a.Manifest.Name, err)
+	}
+	if file, ok := a.Files[CalibrationFile]; ok {
+		if m.calibration, err = ParseCalibration(file); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", a.Manifest.Name, CalibrationFile, err)
+		}
+	}
+	return m, nil
+}
+
+// WithoutCalibration returns the model as it was trained.
+func (m *Model) WithoutCalibration() *Model {
+	out := *m
+	out.calibration = NoCalibration()
+	return &out
+}
+
+// loadModel builds the model from its tensors: trunk.* (nn.LoadTrunk, 96 wide) where the metadata names its dilations, norm.mean, norm.scale, temperature [2, 2]
 // (classes, arousal; without history, with a long one) and memberK.first, .second and .out for each network that the metadata
 // counts; widths follow from the shapes. A network's inputs are each value against the population, each against the speaker's normal, and r. The
 // metadata must name FeatureSet, so that weights for other features are refused. Errors: ErrModel and those of nn.
-func LoadModel(t *nn.Tensors) (*Model, error) {
+func loadModel(t *nn.Tensors) (*Model, error) {
 	if set, _ := t.Metadata("front_end"); set != FeatureSet {
 		return nil, fmt.Errorf("%w: features %q, want %q", ErrModel, set, FeatureSet)
 	}
@@ -86,7 +113,7 @@ func LoadModel(t *nn.Tensors) (*Model, error) {
 	if err != nil || n < 1 || n > maxMembers {
 		return nil, fmt.Errorf("%w: members %q, want 1 to %d", ErrModel, text, maxMembers)
 	}
-	m := &Model{width: NumFunctionals}
+	m := &Model{width: NumFunctionals, calibration: NoCalibration()}
 	if _, ok := t.Metadata("dilations"); ok {
 		m.width = NumValues
 		if m.trunk, err = nn.LoadTrunk(t, "trunk.", trunkCepstra); err == nil && m.trunk.Out() != learnedRows {
@@ -242,21 +269,8 @@ func (s *Scorer) fill(values []float64, n *Normaliser) (r float64, known bool) {
 // calibrate turns mean logits into a score.
 func (m *Model) calibrate(logits [outputs]float64, r float64) Score {
 	t := m.classT[0] + r*(m.classT[1]-m.classT[0])
-	top := math.Inf(-1)
-	for _, v := range logits[:NumClasses] {
-		top = max(top, v)
+	for i := range NumClasses {
+		logits[i] /= t
 	}
-	var p [NumClasses]float64
-	sum := 0.0
-	for i := range p {
-		p[i] = math.Exp((logits[i] - top) / t)
-		sum += p[i]
-	}
-	var s Score
-	for i, v := range p {
-		s.Probabilities[i] = float32(v / sum)
-	}
-	s.Arousal = float32(1 / (1 + math.Exp(-logits[NumClasses]/(m.arousalT[0]+r*(m.arousalT[1]-m.arousalT[0])))))
-	s.Valence = s.Probabilities[Happy] + s.Probabilities[Neutral]/2
-	return s
+	return m.calibration.at(r).score([NumClasses]float64(logits[:NumClasses]), logits[NumClasses]/(m.arousalT[0]+r*(m.arousalT[1]-m.arousalT[0])))
 }

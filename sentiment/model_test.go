@@ -112,9 +112,9 @@ func tensors(tb testing.TB, w map[string]values, meta map[string]string) *nn.Ten
 	return t
 }
 
-func loadModel(tb testing.TB, w map[string]values) *Model {
+func modelOf(tb testing.TB, w map[string]values) *Model {
 	tb.Helper()
-	m, err := LoadModel(tensors(tb, w, metadata()))
+	m, err := loadModel(tensors(tb, w, metadata()))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func loadModel(tb testing.TB, w map[string]values) *Model {
 
 func TestScoreIsTheMeanOfTheNetworks(t *testing.T) {
 	w := weights()
-	m := loadModel(t, w)
+	m := modelOf(t, w)
 	x := drawn(rand.New(rand.NewPCG(11, 12)), 2)
 	x[5] = math.NaN()
 	var logits [outputs]float64
@@ -181,7 +181,7 @@ func TestScoreIsTheMeanOfTheNetworks(t *testing.T) {
 }
 
 func TestLevelCountsOnlyBesideTheSpeakersOwn(t *testing.T) {
-	m := loadModel(t, weights())
+	m := modelOf(t, weights())
 	s := m.NewScorer()
 	rng := rand.New(rand.NewPCG(13, 14))
 	x := drawn(rng, 2)
@@ -212,9 +212,9 @@ func TestLevelCountsOnlyBesideTheSpeakersOwn(t *testing.T) {
 
 func TestTemperatureCalibrates(t *testing.T) {
 	w := weights()
-	plain := loadModel(t, w)
+	plain := modelOf(t, w)
 	w["temperature"] = values{[]int{2, 2}, []float32{4, 2, 4, 2}}
-	flat := loadModel(t, w)
+	flat := modelOf(t, w)
 	logits := [outputs]float64{2, 0, -1, 0.5, 1}
 	a, b, c := plain.calibrate(logits, 0), flat.calibrate(logits, 0), flat.calibrate(logits, 1)
 	if !(a.Confidence() > c.Confidence() && c.Confidence() > b.Confidence() && a.Label() == b.Label()) {
@@ -230,13 +230,13 @@ func TestTooLittleIsAnError(t *testing.T) {
 	for i := range x {
 		x[i] = math.NaN()
 	}
-	if _, err := loadModel(t, weights()).NewScorer().Score(x, nil); !errors.Is(err, ErrTooLittle) {
+	if _, err := modelOf(t, weights()).NewScorer().Score(x, nil); !errors.Is(err, ErrTooLittle) {
 		t.Errorf("%v, want ErrTooLittle", err)
 	}
 }
 
 func TestScoreDoesNotAllocate(t *testing.T) {
-	s := loadModel(t, weights()).NewScorer()
+	s := modelOf(t, weights()).NewScorer()
 	x := drawn(rand.New(rand.NewPCG(1, 1)), 2)
 	var n Normaliser
 	n.Add(x, 0.4, 4)
@@ -270,11 +270,11 @@ func TestModelWithoutATrunkSeesTheFunctionalsAlone(t *testing.T) {
 	}
 	meta := metadata()
 	delete(meta, "dilations")
-	m, err := LoadModel(tensors(t, plain, meta))
+	m, err := loadModel(tensors(t, plain, meta))
 	if err != nil {
 		t.Fatal(err)
 	}
-	with, without := loadModel(t, whole).NewScorer(), m.NewScorer()
+	with, without := modelOf(t, whole).NewScorer(), m.NewScorer()
 	rng := rand.New(rand.NewPCG(17, 18))
 	for range 20 {
 		var n Normaliser
@@ -321,7 +321,7 @@ func TestLoadModelRefusesWhatDoesNotFit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, meta := weights(), metadata()
 			c.change(w, meta)
-			if _, err := LoadModel(tensors(t, w, meta)); !errors.Is(err, ErrModel) || !strings.Contains(err.Error(), c.want) {
+			if _, err := loadModel(tensors(t, w, meta)); !errors.Is(err, ErrModel) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want ErrModel with %q", err, c.want)
 			}
 		})

@@ -23,7 +23,7 @@ func (a *app) calibrateCommand() *cobra.Command {
 		RunE:  needsCommand,
 	}
 	cmd.SuggestionsMinimumDistance = 2
-	cmd.AddCommand(a.calibrateVerificationCommand(), a.calibrateCSATCommand())
+	cmd.AddCommand(a.calibrateVerificationCommand(), a.calibrateEmotionCommand(), a.calibrateCSATCommand())
 	return cmd
 }
 

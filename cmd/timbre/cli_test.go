@@ -77,7 +77,7 @@ func TestUsageIsExitStatus2(t *testing.T) {
 		{[]string{"eval", "verification", "--trials", "x", "--group", "lang"}, "--group without --speakers"},
 		{[]string{"eval", "verification", "--trials", "x", "--channel", "-1"}, "--channel: -1, want 0 or more"},
 		{[]string{"eval", "identification", "--gallery", "x"}, "eval identification: --probes: not given, want a FILE"},
-		{[]string{"calibrate"}, "no command given, want one of csat, verification"},
+		{[]string{"calibrate"}, "no command given, want one of csat, emotion, verification"},
 		{[]string{"calibrate", "verification", "--trials", "x"}, "--output: not given, want a FILE"},
 		{[]string{"verify", "x.wav"}, "--speaker: not given"},
 		{[]string{"verify", "--speaker", "a"}, "0 arguments, want one recording"},

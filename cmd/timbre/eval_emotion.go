@@ -105,8 +105,8 @@ type readClip struct {
 
 // emotions reads clips for the emotion model. Safe for concurrent use.
 type emotions struct {
+	artefact *models.Artefact
 	model    *sentiment.Model
-	manifest models.Manifest
 	net      *vad.Net
 	workers  sync.Pool // of *clipReader
 }
@@ -127,15 +127,10 @@ func loadEmotions(name string) (*emotions, error) {
 	if e.net, err = vad.LoadNet(speech.Tensors); err != nil {
 		return nil, err
 	}
-	artefact, err := loadArtefact(name)
-	if err != nil {
+	if e.artefact, err = loadArtefact(name); err != nil {
 		return nil, err
 	}
-	e.manifest = artefact.Manifest
-	if err := artefact.Manifest.Fits(models.Want{Task: "emotion", SampleRateHz: sentiment.Rate}); err != nil {
-		return nil, err
-	}
-	if e.model, err = sentiment.LoadModel(artefact.Tensors); err != nil {
+	if e.model, err = sentiment.LoadModel(e.artefact); err != nil {
 		return nil, err
 	}
 	return e, nil
@@ -230,7 +225,8 @@ func (a *app) evalEmotion(cmd *cobra.Command, f emotionFlags) error {
 	if err != nil {
 		return err
 	}
-	info := emotionJSON{Model: modelJSON{e.manifest.Name, e.manifest.Version, e.manifest.SHA256}, History: f.history, Degrade: f.degrade,
+	m := e.artefact.Manifest
+	info := emotionJSON{Model: modelJSON{m.Name, m.Version, m.SHA256}, History: f.history, Degrade: f.degrade,
 		TestSeconds: f.testSeconds, HistorySeconds: f.seconds, HistoryMix: f.mix, Failures: []string{}}
 	if f.history == "none" {
 		info.HistorySeconds, info.HistoryMix = 0, ""
@@ -245,15 +241,23 @@ func (a *app) evalEmotion(cmd *cobra.Command, f emotionFlags) error {
 	}
 	if !f.json {
 		fmt.Fprintf(a.con.outWriter(), "%s %s, history %s, line %s: %v", info.Model.Name, info.Model.Version, historyWords(&f), f.degrade, report)
-		if info.Failed > 0 {
-			fmt.Fprintf(a.con.outWriter(), "%s gave no score:\n", count(info.Failed, "clip"))
-			for _, why := range info.Failures {
-				fmt.Fprintf(a.con.outWriter(), "  %s\n", plain(why))
-			}
-		}
+		fmt.Fprint(a.con.outWriter(), failuresText(&info))
 		return nil
 	}
 	return writeMerged(a.con.outWriter(), report, info)
+}
+
+// failuresText says which clips gave no score, and why.
+func failuresText(info *emotionJSON) string {
+	if info.Failed == 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s gave no score:\n", count(info.Failed, "clip"))
+	for _, why := range info.Failures {
+		fmt.Fprintf(&b, "  %s\n", plain(why))
+	}
+	return b.String()
 }
 
 func historyWords(f *emotionFlags) string {

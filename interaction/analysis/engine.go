@@ -42,12 +42,9 @@ func NewEngine(emotion *models.Artefact) (*Engine, error) {
 			return nil, fmt.Errorf("analysis: %w", err)
 		}
 	}
-	if err := emotion.Manifest.Fits(models.Want{Task: "emotion", SampleRateHz: sentiment.Rate}); err != nil {
-		return nil, fmt.Errorf("analysis: %w", err)
-	}
-	m, err := sentiment.LoadModel(emotion.Tensors)
+	m, err := sentiment.LoadModel(emotion)
 	if err != nil {
-		return nil, fmt.Errorf("analysis: model %s: %w", emotion.Manifest.Name, err)
+		return nil, fmt.Errorf("analysis: %w", err)
 	}
 	e.newEmotion, e.emotionModel = func() emotionScorer { return m.NewScorer() }, identity(emotion)
 	return e, nil

@@ -16,7 +16,7 @@ var Allowed = map[string][]string{
 	"models":                   {"engine/nn"},
 	"voiceprint/eval":          {"internal/table"},
 	"voiceprint":               {"engine", "engine/audio", "engine/nn", "engine/timeline", "engine/vad", "models", "voiceprint/eval"},
-	"sentiment":                {"engine", "engine/nn", "engine/timeline"},
+	"sentiment":                {"engine", "engine/nn", "engine/timeline", "models"},
 	"sentiment/eval":           {"engine", "engine/timeline", "engine/vad", "sentiment"},
 	"interaction":              {},
 	"interaction/policy":       {"interaction"},
