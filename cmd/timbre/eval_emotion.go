@@ -44,7 +44,7 @@ func (a *app) evalEmotionCommand() *cobra.Command {
 calibration error, with intervals by speaker.
 
 The manifest is a CSV with the columns path, label and, optionally, speaker; labels are ` + strings.Join(sentiment.Classes(), ", ") + `.
-Each clip is cut to its speech and scored as one segment of a call.
+Each clip is one voice, whatever its channels; it is cut to its speech and scored as one segment of a call.
 
 --history speaker gives each clip what a session would know of its speaker: statistics, without labels, of at most 60 s of
 that speaker's other clips, in an order that --seed decides. --history-mix shows calls of another course: balanced, skewed
@@ -170,7 +170,7 @@ func (e *emotions) read(ctx context.Context, c *readClip, path string, f *emotio
 	return nil
 }
 
-// readMono returns the one channel of a recording behind a line, at sentiment.Rate.
+// readMono returns a clip behind a line, at sentiment.Rate. All channels of a clip are one voice: their mean is what is heard.
 func readMono(ctx context.Context, path string, line degrade.Line, bar *progress) ([]float32, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -181,11 +181,21 @@ func readMono(ctx context.Context, path string, line degrade.Line, bar *progress
 	if err != nil {
 		return nil, err
 	}
-	if n := rd.Format().Channels; n != 1 {
-		return nil, fmt.Errorf("%d channels, want a clip of one voice", n)
-	}
 	var x []float32
-	if err := readChannel(ctx, rd, 0, func(y []float32) error { x = append(x, y...); return nil }); err != nil {
+	err = readBlocks(ctx, rd, func(block [][]float32) error {
+		at := len(x)
+		x = append(x, block[0]...)
+		for _, channel := range block[1:] {
+			for i, v := range channel {
+				x[at+i] += v
+			}
+		}
+		for i := range x[at:] {
+			x[at+i] /= float32(len(block))
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	x, rate, err := line.Apply(x, rd.Format().Rate)

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/timbre-voice/timbre/engine/audio"
 	"github.com/timbre-voice/timbre/internal/testkit"
 )
 
@@ -89,7 +92,7 @@ func TestEvalEmotionHistoryChangesTheScores(t *testing.T) {
 }
 
 func TestEvalEmotionNamesWhatCannotBeScored(t *testing.T) {
-	status, out, errs := evalEmotionRun(t, emotionManifest+"absent.wav,sad,x\nbits_0.wav,sad,x\nalaw_stereo_8k.wav,sad,x\nno_data.wav,sad,x\n")
+	status, out, errs := evalEmotionRun(t, emotionManifest+"absent.wav,sad,x\nbits_0.wav,sad,x\nhtml_renamed.wav,sad,x\nno_data.wav,sad,x\n")
 	if status != exitDone {
 		t.Fatalf("status %d: %s", status, errs)
 	}
@@ -100,6 +103,40 @@ func TestEvalEmotionNamesWhatCannotBeScored(t *testing.T) {
 	}
 	if status, _, errs := evalEmotionRun(t, "path,label\nabsent.wav,sad\n"); status != exitFailed || !strings.Contains(errs, "none of 1 clip could be scored") {
 		t.Errorf("nothing scored: status %d, %s", status, errs)
+	}
+}
+
+// TestEvalEmotionHearsAllChannelsOfAClip holds that a clip with the same voice on three channels is measured as the clip alone.
+func TestEvalEmotionHearsAllChannelsOfAClip(t *testing.T) {
+	channels, _, _, err := audio.ReadAll(bytes.NewReader(testkit.Read(t, testkit.Testdata(t, "audio", "voice_female_en_8k.wav"))), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(n int) []float64 {
+		var x []float32
+		for _, v := range channels[0] {
+			for range n {
+				x = append(x, v)
+			}
+		}
+		head, errHead := audio.WAVHeader("pcm_s16le", 8000, n, int64(len(channels[0])))
+		body, errBody := audio.Encode(nil, "pcm_s16le", x)
+		path := filepath.Join(t.TempDir(), "clip.wav")
+		e, errLoad := loadEmotions(freeEmotionModel)
+		if err := errors.Join(errHead, errBody, errLoad, os.WriteFile(path, append(head, body...), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		c := readClip{}
+		if err := e.read(t.Context(), &c, path, &emotionFlags{line: "none"}, &progress{}); err != nil {
+			t.Fatal(err)
+		}
+		return c.Values
+	}
+	one, three := read(1), read(3)
+	for i, v := range one {
+		if math.Abs(three[i]-v) > 1e-3*(1+math.Abs(v)) || math.IsNaN(three[i]) != math.IsNaN(v) {
+			t.Errorf("value %d: %g of three channels, %g of one", i, three[i], v)
+		}
 	}
 }
 

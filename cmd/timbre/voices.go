@@ -198,14 +198,23 @@ func (v *voices) hearFile(ctx context.Context, path string, channel int, line de
 
 // readChannel hands the samples of one channel to take until the stream ends.
 func readChannel(ctx context.Context, rd audio.Reader, channel int, take func([]float32) error) error {
+	return readBlocks(ctx, rd, func(block [][]float32) error { return take(block[channel]) })
+}
+
+// readBlocks hands the samples of rd to take, block by block, one slice a channel, good until it returns.
+func readBlocks(ctx context.Context, rd audio.Reader, take func([][]float32) error) error {
 	block := make([][]float32, rd.Format().Channels)
 	for c := range block {
 		block[c] = make([]float32, 4096)
 	}
+	got := make([][]float32, len(block))
 	for total := 0; ; {
 		n, err := rd.Read(block)
 		total += n
-		if e := take(block[channel][:n]); e != nil {
+		for c := range block {
+			got[c] = block[c][:n]
+		}
+		if e := take(got); e != nil {
 			return e
 		}
 		switch {

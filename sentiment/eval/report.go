@@ -140,7 +140,10 @@ func (r *Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d clips", r.N)
 	if r.Speakers > 0 {
-		fmt.Fprintf(&b, ", %d speakers", r.Speakers)
+		fmt.Fprintf(&b, ", %d speaker", r.Speakers)
+		if r.Speakers > 1 {
+			b.WriteString("s")
+		}
 	}
 	b.WriteString("\n")
 	for _, f := range []struct {
