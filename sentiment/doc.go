@@ -28,7 +28,8 @@
 //
 // Not on the gain of the line: but for one functional all are differences of levels, and that one counts only against the speaker's own
 // level. Not on how the samples were cut: batch is the stream fed once and flushed, bit for bit. On the processor by rounding alone: see
-// nn for its kernels. On what is known of the speaker: see Normaliser for the rule.
+// nn for its kernels. On what is known of the speaker: see Normaliser for the rule. On the line and the language, which shift the classes
+// as a whole: an artefact may hold a Calibration, fitted to labelled clips of a site's own (package eval).
 //
 // Arousal is well heard in a voice; valence without the words hardly is. Valence is therefore derived from the classes, experimental,
 // and no alert may stand on it.

@@ -2,7 +2,8 @@
 // slices in, numbers out, no clock, no goroutines.
 //
 // The way through it: Speech cuts a clip of a corpus to what a session would hand to the model, History draws which other clips of the
-// speaker the normaliser hears first, the caller scores, and Evaluate makes the Report.
+// speaker the normaliser hears first, the caller scores, and Evaluate makes the Report. Calibrate goes the other way: from the same scored
+// clips, where they are a site's own, to what puts the scores of the model right on that site's line.
 //
 // Terms. UAR, the unweighted average recall, is the mean over classes of the share recognised, so that a frequent class weighs no
 // more than a rare one; WAR is plain accuracy. The AUC of arousal is the chance that a clip of an aroused class (angry, happy) scores
