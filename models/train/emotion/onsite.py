@@ -1,6 +1,6 @@
 """What labelled clips of a site's own are worth to the model that training never showed that site: the folds whose corpus was held out stand for sites.
 
-    site.py --state DIR --folds FILE
+    onsite.py --state DIR --folds FILE
 
 Half of a corpus's speakers give 50, 100 or 200 labelled clips, drawn anyhow; scale and offsets are fitted to them as `timbre calibrate emotion`
 does (sentiment/eval), and judged on the other half. Mean of 20 draws. Beside it what would be had if every speaker's own shift were known:
