@@ -107,6 +107,11 @@ func (a *app) calibrateEmotion(cmd *cobra.Command, f calibrateEmotionFlags) erro
 	var known []eval.Scored
 	if named(clips) {
 		f.history = "speaker"
+		view, err := eval.Fit(alone)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.manifest, err)
+		}
+		e.alone = &view                                                               // what a history counts for depends on it
 		if known, err = e.score(clips, &f.emotionFlags, &emotionJSON{}); err != nil { // the same clips fail
 			return err
 		}

@@ -107,6 +107,7 @@ type readClip struct {
 type emotions struct {
 	artefact *models.Artefact
 	model    *sentiment.Model
+	alone    *sentiment.View // of a calibration that is being fitted: histories are as aroused as it says; nil: as the model says
 	net      *vad.Net
 	workers  sync.Pool // of *clipReader
 }
@@ -335,6 +336,9 @@ func (e *emotions) score(clips []readClip, f *emotionFlags, info *emotionJSON) (
 	if withHistory {
 		for i := range heard {
 			if s, err := scorer.Score(heard[i].Values, nil); err == nil { // else nothing of the clip says what its speaker is like
+				if e.alone != nil {
+					s = e.alone.Apply(s)
+				}
 				heard[i].Aroused = float64(s.Arousal)
 			}
 		}

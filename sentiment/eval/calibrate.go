@@ -90,7 +90,7 @@ func view(clips []Scored, fold []int, n int) (sentiment.View, HeldOut, error) {
 				rest = append(rest, c)
 			}
 		}
-		v, err := fit(rest)
+		v, err := Fit(rest)
 		if err != nil {
 			return v, HeldOut{}, err
 		}
@@ -101,7 +101,7 @@ func view(clips []Scored, fold []int, n int) (sentiment.View, HeldOut, error) {
 			}
 		}
 	}
-	v, err := fit(clips)
+	v, err := Fit(clips)
 	return v, HeldOut{len(clips), points(clips), points(fitted)}, err
 }
 
@@ -181,8 +181,13 @@ func points(clips []Scored) Points {
 	return p
 }
 
-// fit returns the view of clips.
-func fit(clips []Scored) (sentiment.View, error) {
+// Fit returns the view that clips ask for. Calibrate says whether it is worth anything. Errors: ErrCalibrate, and for a label that is no
+// class.
+func Fit(clips []Scored) (sentiment.View, error) {
+	v := sentiment.Identity()
+	if err := check(clips); err != nil {
+		return v, err
+	}
 	var classes, arousal []example
 	weight := balanced(clips)
 	for i, c := range clips {
@@ -197,7 +202,6 @@ func fit(clips []Scored) (sentiment.View, error) {
 		classes = append(classes, example{centred(l), c.Label, weight[i]})
 		arousal = append(arousal, example{centred([]float64{logit(1 - c.Score.Arousal), logit(c.Score.Arousal)}), high, weight[i]})
 	}
-	v := sentiment.Identity()
 	scale, offset, err := vectorScaling(classes, sentiment.NumClasses)
 	if err != nil {
 		return v, err
