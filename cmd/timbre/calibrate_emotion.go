@@ -50,13 +50,10 @@ names the calibration, and records name the version.`,
 			return a.calibrateEmotion(cmd, f)
 		},
 	}
-	f.conditionFlags.add(cmd)
+	f.addClips(cmd)
 	fs := cmd.Flags()
-	fs.StringVar(&f.model, "model", analysis.DefaultEmotionModel, "`NAME` of a shipped emotion model, or the folder of another one")
-	fs.StringVar(&f.manifest, "manifest", "", "CSV `FILE` with the clips")
 	fs.StringVarP(&f.out, "output", "o", "", "write the model with its calibration into `DIR`")
 	fs.StringVar(&f.data, "data", "", "what the clips are, in `words` that stand in the file (default: the name of the manifest)")
-	fs.Uint64Var(&f.seed, "seed", 1, "`N` that decides the order of the other clips and of the speakers held out")
 	return cmd
 }
 

@@ -59,15 +59,21 @@ that speaker's other clips, in an order that --seed decides. --history-mix shows
 			return a.evalEmotion(cmd, f)
 		},
 	}
+	f.addClips(cmd)
+	fs := cmd.Flags()
+	fs.StringVar(&f.history, "history", "none", "`what` is known of the speaker: none or speaker")
+	fs.Float64Var(&f.seconds, "history-seconds", 60, "`N` seconds of speech that --history speaker knows at most")
+	fs.StringVar(&f.mix, "history-mix", string(eval.MixAny), "`which` other clips it knows: any, balanced, skewed, same or other")
+	return cmd
+}
+
+// addClips adds what says which clips are scored, and how.
+func (f *emotionFlags) addClips(cmd *cobra.Command) {
 	f.conditionFlags.add(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&f.model, "model", analysis.DefaultEmotionModel, "`NAME` of a shipped emotion model, or the folder of another one")
 	fs.StringVar(&f.manifest, "manifest", "", "CSV `FILE` with the clips")
-	fs.StringVar(&f.history, "history", "none", "`what` is known of the speaker: none or speaker")
-	fs.Float64Var(&f.seconds, "history-seconds", 60, "`N` seconds of speech that --history speaker knows at most")
-	fs.StringVar(&f.mix, "history-mix", string(eval.MixAny), "`which` other clips it knows: any, balanced, skewed, same or other")
-	fs.Uint64Var(&f.seed, "seed", 1, "`N` that decides the order of the other clips")
-	return cmd
+	fs.Uint64Var(&f.seed, "seed", 1, "`N` that decides all that is drawn, as the order of the other clips")
 }
 
 func (f *emotionFlags) check(cmd *cobra.Command) (err error) {
