@@ -30,7 +30,8 @@ func (a *app) calibrateEmotionCommand() *cobra.Command {
 		Long: fmt.Sprintf(`Fit the emotion scores to labelled clips of a site's own calls: a scale and an offset for each class, and for arousal. On a line
 and in a language that training never heard the classes are shifted as a whole, and the model is too sure of them.
 
-The manifest is a CSV as eval emotion takes it: path, label and, optionally, speaker; labels are %s.
+The manifest is a CSV as eval emotion takes it: path, label and, optionally, speaker, channel, start_ms and end_ms, so that segments of
+whole calls can be labelled by what their records say of them; labels are %s.
 Each clip is heard alone, and once more behind at most 60 s of its speaker's other clips. Every class weighs the same, however
 many clips it has.
 

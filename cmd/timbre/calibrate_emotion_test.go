@@ -39,7 +39,7 @@ func cutClips(t *testing.T) (dir string, rows []manifestRow) {
 					t.Fatal(err)
 				}
 			}
-			rows = append(rows, manifestRow{path: name, speaker: filepath.Base(path)})
+			rows = append(rows, manifestRow{manifestClip: manifestClip{path: name, channel: -1}, speaker: filepath.Base(path)})
 		}
 	}
 	return dir, rows
@@ -59,7 +59,7 @@ func labelAsOnAForeignLine(t *testing.T, dir string, rows []manifestRow) string 
 	var mean [sentiment.NumClasses]float64
 	for i, r := range rows {
 		c := readClip{}
-		if err := e.read(t.Context(), &c, filepath.Join(dir, r.path), &f, &progress{}); err != nil {
+		if err := e.read(t.Context(), &c, filepath.Join(dir, r.path), r.manifestClip, &f, &progress{}); err != nil {
 			t.Fatal(err)
 		}
 		s, err := e.model.NewScorer().Score(c.Values, nil)

@@ -44,7 +44,8 @@ func (a *app) evalEmotionCommand() *cobra.Command {
 calibration error, with intervals by speaker.
 
 The manifest is a CSV with the columns path, label and, optionally, speaker; labels are ` + strings.Join(sentiment.Classes(), ", ") + `.
-Each clip is one voice, whatever its channels; it is cut to its speech and scored as one segment of a call.
+A clip is a recording, or with the columns channel, start_ms and end_ms the part of one, as records have them of segments. It is
+one voice, whatever its channels, is cut to its speech and scored as one segment of a call.
 
 --history speaker gives each clip what a session would know of its speaker: statistics, without labels, of at most 60 s of
 that speaker's other clips, in an order that --seed decides. --history-mix shows calls of another course: balanced, skewed
@@ -155,9 +156,9 @@ func (e *emotions) worker() (*clipReader, error) {
 	return w, errors.Join(errDetector, errReader)
 }
 
-// read fills values and length of c from the recording at path.
-func (e *emotions) read(ctx context.Context, c *readClip, path string, f *emotionFlags, bar *progress) error {
-	x, err := readMono(ctx, path, f.line, bar)
+// read fills values and length of c from a clip of the recording at path.
+func (e *emotions) read(ctx context.Context, c *readClip, path string, clip manifestClip, f *emotionFlags, bar *progress) error {
+	x, err := readMono(ctx, path, clip, f.line, bar)
 	if err != nil {
 		return err
 	}
@@ -177,8 +178,12 @@ func (e *emotions) read(ctx context.Context, c *readClip, path string, f *emotio
 	return nil
 }
 
-// readMono returns a clip behind a line, at sentiment.Rate. All channels of a clip are one voice: their mean is what is heard.
-func readMono(ctx context.Context, path string, line degrade.Line, bar *progress) ([]float32, error) {
+// errEnough ends the reading of a recording whose rest is not wanted.
+var errEnough = errors.New("enough")
+
+// readMono returns a clip of the recording at path behind a line, at sentiment.Rate. All channels of a clip are one voice: their mean is
+// what is heard.
+func readMono(ctx context.Context, path string, clip manifestClip, line degrade.Line, bar *progress) ([]float32, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, reason(err)
@@ -188,24 +193,42 @@ func readMono(ctx context.Context, path string, line degrade.Line, bar *progress
 	if err != nil {
 		return nil, err
 	}
+	format := rd.Format()
+	if clip.channel >= format.Channels {
+		return nil, fmt.Errorf("channel %d, want 0 to %d", clip.channel, format.Channels-1)
+	}
+	first, last := clip.startMs*int64(format.Rate)/1000, clip.endMs*int64(format.Rate)/1000
 	var x []float32
+	var read int64
 	err = readBlocks(ctx, rd, func(block [][]float32) error {
-		at := len(x)
-		x = append(x, block[0]...)
-		for _, channel := range block[1:] {
-			for i, v := range channel {
-				x[at+i] += v
-			}
+		if clip.channel >= 0 {
+			block = block[clip.channel:][:1]
 		}
-		for i := range x[at:] {
-			x[at+i] /= float32(len(block))
+		n := int64(len(block[0]))
+		from, to := min(max(first-read, 0), n), n
+		if last > 0 {
+			to = min(max(last-read, from), n)
+		}
+		read += n
+		for i := from; i < to; i++ {
+			var sum float32
+			for _, channel := range block {
+				sum += channel[i]
+			}
+			x = append(x, sum/float32(len(block)))
+		}
+		if last > 0 && read >= last {
+			return errEnough
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errEnough) {
 		return nil, err
 	}
-	x, rate, err := line.Apply(x, rd.Format().Rate)
+	if read < last {
+		return nil, fmt.Errorf("the recording ends at %d ms", read*1000/int64(format.Rate))
+	}
+	x, rate, err := line.Apply(x, format.Rate)
 	if err != nil {
 		return nil, err
 	}
@@ -304,8 +327,8 @@ func (a *app) readClips(ctx context.Context, e *emotions, rows []manifestRow, f 
 	workers := runtime.GOMAXPROCS(0)
 	n, err := ordered(ctx, len(rows), workers, 4*workers, func(ctx context.Context, i int) readClip {
 		c := readClip{Clip: eval.Clip{Label: rows[i].label, Speaker: rows[i].speaker}}
-		if err := e.read(ctx, &c, path(rows[i].path), f, bar); err != nil {
-			c.err = fmt.Errorf("%s: %w", rows[i].path, err)
+		if err := e.read(ctx, &c, path(rows[i].path), rows[i].manifestClip, f, bar); err != nil {
+			c.err = fmt.Errorf("%v: %w", rows[i], err)
 		}
 		bar.fileDone(c.err)
 		return c

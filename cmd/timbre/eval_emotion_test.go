@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -127,7 +128,7 @@ func TestEvalEmotionHearsAllChannelsOfAClip(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := readClip{}
-		if err := e.read(t.Context(), &c, path, &emotionFlags{line: "none"}, &progress{}); err != nil {
+		if err := e.read(t.Context(), &c, path, manifestClip{channel: -1}, &emotionFlags{line: "none"}, &progress{}); err != nil {
 			t.Fatal(err)
 		}
 		return c.Values
@@ -136,6 +137,51 @@ func TestEvalEmotionHearsAllChannelsOfAClip(t *testing.T) {
 	for i, v := range one {
 		if math.Abs(three[i]-v) > 1e-3*(1+math.Abs(v)) || math.IsNaN(three[i]) != math.IsNaN(v) {
 			t.Errorf("value %d: %g of three channels, %g of one", i, three[i], v)
+		}
+	}
+}
+
+// TestEvalEmotionHearsPartsOfRecordings holds that a segment of a call is measured as the same samples in a file of their own.
+func TestEvalEmotionHearsPartsOfRecordings(t *testing.T) {
+	path := call(t, "sample-call.wav")
+	channels, _, _, err := audio.ReadAll(bytes.NewReader(testkit.Read(t, path)), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := loadEmotions(freeEmotionModel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	measure := func(path string, clip manifestClip) ([]float64, error) {
+		c := readClip{}
+		err := e.read(t.Context(), &c, path, clip, &emotionFlags{line: "none"}, &progress{})
+		return c.Values, err
+	}
+	part := manifestClip{channel: 1, startMs: 10_000, endMs: 14_000}
+	cut := channels[1][80_000:112_000]
+	head, errHead := audio.WAVHeader("pcm_s16le", 8000, 1, int64(len(cut)))
+	body, errBody := audio.Encode(nil, "pcm_s16le", cut)
+	own := filepath.Join(t.TempDir(), "cut.wav")
+	if err := errors.Join(errHead, errBody, os.WriteFile(own, append(head, body...), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	got, errGot := measure(path, part)
+	want, errWant := measure(own, manifestClip{channel: -1})
+	if err := errors.Join(errGot, errWant); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.EqualFunc(got, want, func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }) {
+		t.Errorf("%v of the call, %v of the part alone", got[:8], want[:8])
+	}
+	for _, c := range []struct {
+		clip manifestClip
+		want string
+	}{
+		{manifestClip{channel: 2}, "channel 2, want 0 to 1"},
+		{manifestClip{channel: 0, startMs: 10_000, endMs: 10_000_000}, "the recording ends at 89430 ms"},
+	} {
+		if _, err := measure(path, c.clip); err == nil || err.Error() != c.want {
+			t.Errorf("%v: %v, want %q", c.clip, err, c.want)
 		}
 	}
 }
@@ -166,19 +212,25 @@ func TestEvalEmotionRefusesWrongCommandLines(t *testing.T) {
 
 func TestManifestErrorsNameTheLine(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                 "want a header",
-		"file,label\n":                     "want the columns path and label",
-		"path,label\na.wav,furious\n":      `line 2: label "furious"`,
-		"path,label\na.wav,sad\n,sad\n":    "line 3: empty path",
-		"path,label\na.wav,sad\na.wav,sad": "line 3: a.wav is there twice",
-		"path,label\na.wav\n":              "line 2",
+		"":                                                "want a header",
+		"file,label\n":                                    "want the columns path and label",
+		"path,label\na.wav,furious\n":                     `line 2: label "furious"`,
+		"path,label\na.wav,sad\n,sad\n":                   "line 3: empty path",
+		"path,label\na.wav,sad\na.wav,sad":                "line 3: a.wav is there twice",
+		"path,label\na.wav\n":                             "line 2",
+		"path,label,channel\na.wav,sad,left\n":            `line 2: channel "left", want a whole number`,
+		"path,label,channel\na.wav,sad,-1\n":              `line 2: channel "-1"`,
+		"path,label,start_ms,end_ms\na.wav,sad,9,9\n":     "line 2: start_ms 9 and end_ms 9",
+		"path,label,start_ms\na.wav,sad,9\n":              "line 2: start_ms 9 and end_ms 0, want both",
+		"path,label,end_ms\na.wav,sad,99999999999\n":      `line 2: end_ms "99999999999"`,
+		"path,label,end_ms\na.wav,sad,50\na.wav,sad,50\n": "line 3: a.wav, 0 to 50 ms is there twice",
 	} {
 		if _, err := parseManifest(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
 	rows, err := parseManifest(strings.NewReader("\ufeffset,label, speaker,path\nx,angry,s1,a.wav\n"))
-	if err != nil || len(rows) != 1 || rows[0] != (manifestRow{"a.wav", "s1", 0}) {
+	if err != nil || len(rows) != 1 || rows[0] != (manifestRow{manifestClip{path: "a.wav", channel: -1}, "s1", 0}) {
 		t.Errorf("%v, %v", rows, err)
 	}
 }
@@ -186,10 +238,11 @@ func TestManifestErrorsNameTheLine(t *testing.T) {
 func FuzzManifest(f *testing.F) {
 	f.Add("path,label,speaker\na.wav,sad,x\n")
 	f.Add("path,label\n\"a\nb\",happy\n")
+	f.Add("path,label,channel,start_ms,end_ms\na.wav,sad,1,10,20\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		rows, err := parseManifest(strings.NewReader(text))
 		for _, r := range rows {
-			if err == nil && (r.path == "" || r.label < 0 || r.label > 3) {
+			if err == nil && (r.path == "" || r.label < 0 || r.label > 3 || r.channel < -1 || r.startMs < 0 || r.startMs > r.endMs) {
 				t.Errorf("%+v", r)
 			}
 		}
