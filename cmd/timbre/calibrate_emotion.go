@@ -35,8 +35,8 @@ whole calls can be labelled by what their records say of them; labels are %s.
 Each clip is heard alone, and once more behind at most 60 s of its speaker's other clips. Every class weighs the same, however
 many clips it has.
 
-What the fit is worth is measured on speakers that it did not see, a fifth at a time. It is refused below %d clips, %d of a class or
-%d speakers, and where it brings scores no nearer to the labels.
+What the fit is worth is measured on speakers that it did not see, a fifth at a time. What brings scores no nearer to the labels is not
+taken; below %d clips, %d of a class or %d speakers nothing is fitted.
 
 The model with its calibration is written as a folder into -o; analyze, serve and eval emotion take it by its path. Its version
 names the calibration, and records name the version.`,
@@ -102,16 +102,11 @@ func (a *app) calibrateEmotion(cmd *cobra.Command, f calibrateEmotionFlags) erro
 	if err != nil {
 		return err
 	}
-	var known []eval.Scored
+	var known func(sentiment.View) ([]eval.Scored, error)
 	if named(clips) {
-		f.history = "speaker"
-		view, err := eval.Fit(alone)
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.manifest, err)
-		}
-		e.alone = &view                                                               // what a history counts for depends on it
-		if known, err = e.score(clips, &f.emotionFlags, &emotionJSON{}); err != nil { // the same clips fail
-			return err
+		known = func(v sentiment.View) ([]eval.Scored, error) {
+			e.alone, f.history = &v, "speaker"
+			return e.score(clips, &f.emotionFlags, &emotionJSON{}) // the same clips fail
 		}
 	}
 	c, err := eval.Calibrate(alone, known, f.data, f.seed)
@@ -186,6 +181,9 @@ func calibratedText(c *eval.Calibrated, folder, version string) string {
 			own, fitted float64
 		}{{"UAR", own.UAR, fitted.UAR}, {"calibration error", own.ECE, fitted.ECE}, {"log loss, nats", own.LogLoss, fitted.LogLoss}} {
 			fmt.Fprintf(&b, "  %-36s  %11.3f  %6.3f\n", r.name+", "+v.name, r.own, r.fitted)
+		}
+		if !v.held.Taken() {
+			fmt.Fprintf(&b, "  not taken with %s: the log loss is no less\n", v.name)
 		}
 	}
 	fmt.Fprintf(&b, "\n  Every class weighs the same. Written as version %s; use it with --emotion-model %s\n", version, plain(folder))

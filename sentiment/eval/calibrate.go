@@ -36,6 +36,9 @@ type HeldOut struct {
 	Fitted Points `json:"fitted"` // of the calibrated ones
 }
 
+// Taken reports whether the fit brought the scores nearer to the labels.
+func (h HeldOut) Taken() bool { return h.Fitted.LogLoss < h.Own.LogLoss }
+
 // Calibrated is a calibration and what it is worth.
 type Calibrated struct {
 	Calibration sentiment.Calibration
@@ -44,34 +47,41 @@ type Calibrated struct {
 	Known       HeldOut // behind a history of their speakers; no clips where none was given
 }
 
-// Calibrate fits the scores of a model without a Calibration to the labels of clips: those of clips heard alone, and of the same behind a
-// history of their speakers, since a session goes from the one to the other; without any of the latter, both views are those of the
-// former. Every class weighs the same, as it does in the
-// training of the models, so that a score says what the voice does and not how common the class is. data says in words what the clips are.
+// Calibrate fits the scores of a model without a Calibration to the labels of clips: those of the clips heard alone, and those of the same
+// clips, in the same order, behind a history of their speakers, since a session goes from the one to the other. The latter come from
+// known, which is told what holds of clips alone, since histories depend on it; where known is nil, what holds of the clips alone holds of
+// both. Every class weighs the same, as it does in the training of the models, so that a score says what the voice does and not how common
+// the class is. data says in words what the clips are.
 //
-// What it is worth is measured on speakers held out, a fifth at a time, in an order of seed; clips without a speaker are speakers by
-// themselves. It refuses with ErrCalibrate below MinClips clips, MinPerClass of a class or MinSpeakers speakers, and where the scores of
-// speakers held out are no nearer to the labels, in log loss, than the model's own. Equal input gives an equal result.
-func Calibrate(alone, known []Scored, data string, seed uint64) (*Calibrated, error) {
-	if err := enough(alone, known); err != nil {
+// What a view is worth is measured on speakers held out, a fifth at a time, in an order of seed; clips without a speaker are speakers by
+// themselves. A view that brings their scores no nearer to the labels, in log loss, is left as it is. Calibrate refuses with ErrCalibrate
+// where that holds of all, and below MinClips clips, MinPerClass of a class or MinSpeakers speakers. Equal input gives an equal result.
+func Calibrate(alone []Scored, known func(sentiment.View) ([]Scored, error), data string, seed uint64) (*Calibrated, error) {
+	if err := enough(alone); err != nil {
 		return nil, err
 	}
-	fold, n := deal(alone, known, seed)
-	out := &Calibrated{Folds: n, Calibration: sentiment.NoCalibration()}
-	var err error
-	if out.Calibration.Alone, out.Alone, err = view(alone, fold[0], n); err != nil {
+	fold, n := deal(alone, seed)
+	out := &Calibrated{Folds: n}
+	v, held, err := view(alone, fold, n)
+	if err != nil {
 		return nil, err
 	}
-	out.Calibration.Known = out.Calibration.Alone
-	own, fitted := out.Alone.Own.LogLoss, out.Alone.Fitted.LogLoss
-	if len(known) > 0 {
-		if out.Calibration.Known, out.Known, err = view(known, fold[1], n); err != nil {
+	out.Calibration.Alone, out.Calibration.Known, out.Alone = v, v, held
+	if known != nil {
+		clips, err := known(v)
+		if err != nil {
 			return nil, err
 		}
-		own, fitted = (own+out.Known.Own.LogLoss)/2, (fitted+out.Known.Fitted.LogLoss)/2
+		if len(clips) != len(alone) {
+			return nil, fmt.Errorf("eval: %d clips behind a history, want the %d that were heard alone", len(clips), len(alone))
+		}
+		if out.Calibration.Known, out.Known, err = view(clips, fold, n); err != nil {
+			return nil, err
+		}
 	}
-	if !(fitted < own) {
-		return nil, fmt.Errorf("%w: on speakers held out a fit has log loss %.3f, the model's own scores %.3f: keep those", ErrCalibrate, fitted, own)
+	if !out.Alone.Taken() && !out.Known.Taken() {
+		return nil, fmt.Errorf("%w: on speakers held out a fit has log loss %.3f, the model's own scores %.3f: keep those", ErrCalibrate,
+			out.Alone.Fitted.LogLoss, out.Alone.Own.LogLoss)
 	}
 	out.Calibration.Fit = sentiment.Fit{Data: data, Clips: len(alone), Counts: countsOf(alone)}
 	if _, units, named := unitsOf(alone); named {
@@ -80,7 +90,7 @@ func Calibrate(alone, known []Scored, data string, seed uint64) (*Calibrated, er
 	return out, nil
 }
 
-// view fits the clips, and says what fits to n folds of them are worth on the rest.
+// view fits the clips, and says what fits to n folds of them are worth on the rest; the identity where that is nothing.
 func view(clips []Scored, fold []int, n int) (sentiment.View, HeldOut, error) {
 	fitted := make([]Scored, len(clips))
 	for f := range n {
@@ -90,7 +100,7 @@ func view(clips []Scored, fold []int, n int) (sentiment.View, HeldOut, error) {
 				rest = append(rest, c)
 			}
 		}
-		v, err := Fit(rest)
+		v, err := fit(rest)
 		if err != nil {
 			return v, HeldOut{}, err
 		}
@@ -101,8 +111,12 @@ func view(clips []Scored, fold []int, n int) (sentiment.View, HeldOut, error) {
 			}
 		}
 	}
-	v, err := Fit(clips)
-	return v, HeldOut{len(clips), points(clips), points(fitted)}, err
+	held := HeldOut{Clips: len(clips), Own: points(clips), Fitted: points(fitted)}
+	if !held.Taken() {
+		return sentiment.Identity(), held, nil
+	}
+	v, err := fit(clips)
+	return v, held, err
 }
 
 func countsOf(clips []Scored) (n [sentiment.NumClasses]int) {
@@ -113,8 +127,8 @@ func countsOf(clips []Scored) (n [sentiment.NumClasses]int) {
 }
 
 // enough checks what the clips can carry at all.
-func enough(alone, known []Scored) error {
-	if err := errors.Join(check(alone), check(known)); err != nil {
+func enough(alone []Scored) error {
+	if err := check(alone); err != nil {
 		return err
 	}
 	var errs []error
@@ -140,16 +154,15 @@ func enough(alone, known []Scored) error {
 }
 
 // deal gives every speaker, with all its clips, to one of n folds.
-func deal(alone, known []Scored, seed uint64) (fold [2][]int, n int) {
-	all := append(append([]Scored(nil), alone...), known...)
-	unit, count, _ := unitsOf(all)
+func deal(clips []Scored, seed uint64) (fold []int, n int) {
+	unit, count, _ := unitsOf(clips)
 	n = min(folds, count)
 	order := rand.New(rand.NewPCG(seed, 0x63616c6962726174)).Perm(count)
-	of := make([]int, len(all))
+	fold = make([]int, len(clips))
 	for i, u := range unit {
-		of[i] = order[u] % n
+		fold[i] = order[u] % n
 	}
-	return [2][]int{of[:len(alone)], of[len(alone):]}, n
+	return fold, n
 }
 
 // balanced returns weights of clips by which every class counts the same; they add up to the number of clips.
@@ -181,13 +194,9 @@ func points(clips []Scored) Points {
 	return p
 }
 
-// Fit returns the view that clips ask for. Calibrate says whether it is worth anything. Errors: ErrCalibrate, and for a label that is no
-// class.
-func Fit(clips []Scored) (sentiment.View, error) {
+// fit returns the view that clips ask for.
+func fit(clips []Scored) (sentiment.View, error) {
 	v := sentiment.Identity()
-	if err := check(clips); err != nil {
-		return v, err
-	}
 	var classes, arousal []example
 	weight := balanced(clips)
 	for i, c := range clips {

@@ -85,7 +85,12 @@ func TestCalibrateFromFewClips(t *testing.T) {
 	test := foreign(99, 4000, 20, shifted())
 	for seed := range uint64(5) {
 		clips := foreign(seed, 52, 6, shifted())
-		got, err := Calibrate(clips, clips, "few", seed)
+		got, err := Calibrate(clips, func(v sentiment.View) ([]Scored, error) {
+			if v.Classes.Scale == 1 {
+				t.Error("histories are not told what holds of clips alone")
+			}
+			return clips, nil
+		}, "few", seed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,23 +132,39 @@ func TestEveryClassWeighsTheSame(t *testing.T) {
 	}
 }
 
-// TestHeldOutSeesNoSpeakerTwice holds that all clips of a speaker, heard alone or not, are in one fold.
+// TestHeldOutSeesNoSpeakerTwice holds that all clips of a speaker are in one fold.
 func TestHeldOutSeesNoSpeakerTwice(t *testing.T) {
 	clips := foreign(4, 800, 8, sentiment.Identity())
-	fold, n := deal(clips, clips[:100], 7)
+	fold, n := deal(clips, 7)
 	of := map[string]int{}
 	used := map[int]bool{}
-	for v, list := range [2][]Scored{clips, clips[:100]} {
-		for i, c := range list {
-			if f, ok := of[c.Speaker]; ok && f != fold[v][i] {
-				t.Fatalf("speaker %s is in folds %d and %d", c.Speaker, f, fold[v][i])
-			}
-			of[c.Speaker] = fold[v][i]
-			used[fold[v][i]] = true
+	for i, c := range clips {
+		if f, ok := of[c.Speaker]; ok && f != fold[i] {
+			t.Fatalf("speaker %s is in folds %d and %d", c.Speaker, f, fold[i])
 		}
+		of[c.Speaker] = fold[i]
+		used[fold[i]] = true
 	}
 	if n != folds || len(used) != folds {
 		t.Errorf("%d folds, %d of them used, want %d", n, len(used), folds)
+	}
+}
+
+// TestAViewThatGainsNothingIsLeft holds that where the scores behind a history are right, those alone are calibrated alone.
+func TestAViewThatGainsNothingIsLeft(t *testing.T) {
+	clips, right := foreign(8, 120, 10, shifted()), foreign(7, 120, 10, sentiment.Identity())
+	for i := range right {
+		right[i].Speaker = clips[i].Speaker
+	}
+	got, err := Calibrate(clips, func(sentiment.View) ([]Scored, error) { return right, nil }, "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.Alone.Taken() || got.Known.Taken() || got.Calibration.Known != sentiment.Identity() || got.Calibration.Alone == sentiment.Identity() {
+		t.Errorf("%+v", got)
+	}
+	if _, err := Calibrate(clips, func(sentiment.View) ([]Scored, error) { return right[:9], nil }, "", 1); err == nil || !strings.Contains(err.Error(), "9 clips behind a history, want the 120") {
+		t.Errorf("clips missing: %v", err)
 	}
 }
 
