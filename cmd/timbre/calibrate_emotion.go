@@ -94,13 +94,13 @@ func (a *app) calibrateEmotion(cmd *cobra.Command, f calibrateEmotionFlags) erro
 	e.model = e.model.WithoutCalibration() // one calibration is not laid over another
 	clips, err := a.readClips(cmd.Context(), e, rows, &f.emotionFlags)
 	if err != nil {
-		return err
+		return fmt.Errorf("calibrate emotion: %w", err)
 	}
 	info := emotionJSON{Failures: []string{}}
 	f.history = "none"
 	alone, err := e.score(clips, &f.emotionFlags, &info)
 	if err != nil {
-		return err
+		return fmt.Errorf("calibrate emotion: %w", err)
 	}
 	var known func(sentiment.View) ([]eval.Scored, error)
 	if named(clips) {

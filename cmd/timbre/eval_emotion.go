@@ -263,7 +263,7 @@ func (a *app) evalEmotion(cmd *cobra.Command, f emotionFlags) error {
 	}
 	clips, err := a.readClips(cmd.Context(), e, rows, &f)
 	if err != nil {
-		return err
+		return fmt.Errorf("eval emotion: %w", err)
 	}
 	m := e.artefact.Manifest
 	info := emotionJSON{Model: modelJSON{m.Name, m.Version, m.SHA256}, History: f.history, Degrade: f.degrade,
@@ -273,7 +273,7 @@ func (a *app) evalEmotion(cmd *cobra.Command, f emotionFlags) error {
 	}
 	scored, err := e.score(clips, &f, &info)
 	if err != nil {
-		return err
+		return fmt.Errorf("eval emotion: %w", err)
 	}
 	report, err := eval.Evaluate(scored, eval.DefaultOptions())
 	if err != nil {
@@ -337,7 +337,7 @@ func (a *app) readClips(ctx context.Context, e *emotions, rows []manifestRow, f 
 		return nil
 	})
 	if err == nil && ctx.Err() != nil {
-		err = fmt.Errorf("eval emotion: cancelled after %d of %s", n, count(len(rows), "clip"))
+		err = fmt.Errorf("cancelled after %d of %s", n, count(len(rows), "clip"))
 	}
 	return clips, err
 }
@@ -389,7 +389,7 @@ func (e *emotions) score(clips []readClip, f *emotionFlags, info *emotionJSON) (
 		if len(info.Failures) > 0 {
 			reason = "the first reason: " + info.Failures[0]
 		}
-		return nil, fmt.Errorf("eval emotion: none of %s could be scored; %s", count(len(clips), "clip"), reason)
+		return nil, fmt.Errorf("none of %s could be scored; %s", count(len(clips), "clip"), reason)
 	}
 	return out, nil
 }

@@ -13,7 +13,7 @@ import (
 // ErrCalibrate says that clips do not carry a calibration.
 var ErrCalibrate = errors.New("eval: cannot calibrate")
 
-// What a calibration wants at least. Fifty clips take a model on an unseen corpus most of the way to what a thousand do.
+// What a calibration wants at least. Fifty clips take a model on an unseen corpus about as far as two hundred do (card of emotion-tdnn-v1).
 const (
 	MinClips    = 50
 	MinPerClass = 5
@@ -22,8 +22,8 @@ const (
 	minScale    = 0.05 // a fit below it says that the scores and the labels have nothing to do with each other
 )
 
-// Points are the figures of one set of clips, every class weighing the same.
-type Points struct {
+// EvenFigures are figures of one set of clips, every class weighing the same.
+type EvenFigures struct {
 	UAR     float64 `json:"uar"`
 	ECE     float64 `json:"ece"`
 	LogLoss float64 `json:"log_loss"` // nats a clip
@@ -31,9 +31,9 @@ type Points struct {
 
 // HeldOut compares scores as the model gives them with those of calibrations that did not see the speaker.
 type HeldOut struct {
-	Clips  int    `json:"clips"`
-	Own    Points `json:"own"`    // of the model's own scores
-	Fitted Points `json:"fitted"` // of the calibrated ones
+	Clips  int         `json:"clips"`
+	Own    EvenFigures `json:"own"`    // of the model's own scores
+	Fitted EvenFigures `json:"fitted"` // of the calibrated ones
 }
 
 // Taken reports whether the fit brought the scores nearer to the labels.
@@ -111,7 +111,7 @@ func view(clips []Scored, fold []int, n int) (sentiment.View, HeldOut, error) {
 			}
 		}
 	}
-	held := HeldOut{Clips: len(clips), Own: points(clips), Fitted: points(fitted)}
+	held := HeldOut{Clips: len(clips), Own: evenFigures(clips), Fitted: evenFigures(fitted)}
 	if !held.Taken() {
 		return sentiment.Identity(), held, nil
 	}
@@ -180,14 +180,14 @@ func balanced(clips []Scored) []float64 {
 	return w
 }
 
-// points measures clips, every class weighing the same.
-func points(clips []Scored) Points {
+// evenFigures measures clips, every class weighing the same.
+func evenFigures(clips []Scored) EvenFigures {
 	if len(clips) == 0 {
-		return Points{}
+		return EvenFigures{}
 	}
 	w := balanced(clips)
 	f := measure(clips, byArousal(clips), w)
-	p := Points{UAR: f.UAR, ECE: f.ECE}
+	p := EvenFigures{UAR: f.UAR, ECE: f.ECE}
 	for i, c := range clips {
 		p.LogLoss -= w[i] / float64(len(clips)) * math.Log(max(float64(c.Score.Probabilities[c.Label]), 1e-7))
 	}

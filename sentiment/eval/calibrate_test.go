@@ -94,12 +94,12 @@ func TestCalibrateFromFewClips(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, after := points(test), []Scored(nil)
+		before, after := evenFigures(test), []Scored(nil)
 		for _, c := range test {
 			c.Score = got.Calibration.Known.Apply(c.Score)
 			after = append(after, c)
 		}
-		if p := points(after); !(p.UAR > before.UAR+0.03 && p.LogLoss < before.LogLoss && p.ECE < before.ECE) {
+		if p := evenFigures(after); !(p.UAR > before.UAR+0.03 && p.LogLoss < before.LogLoss && p.ECE < before.ECE) {
 			t.Errorf("seed %d: %+v, before %+v", seed, p, before)
 		}
 		if got.Known.Clips != 52 || got.Alone.Clips != 52 {
