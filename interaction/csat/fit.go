@@ -1,22 +1,20 @@
 package csat
 
 import (
-	"errors"
+	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/timbre-voice/timbre/internal/newton"
 )
 
 const (
-	answers       = 5           // values of an answer: 1 to 5
-	cuts          = answers - 1 // thresholds between them
-	params        = cuts + numFeatures
-	pseudo        = 0.2 // of an answer, given to each value at the mean of the features
-	maxIterations = 100
+	answers = 5           // values of an answer: 1 to 5
+	cuts    = answers - 1 // thresholds between them
+	params  = cuts + numFeatures
+	pseudo  = 0.2 // of an answer, given to each value at the mean of the features
 )
-
-// errFit reports a fit that did not come to rest; the objective is convex, so that only numbers that are none get there.
-var errFit = errors.New("csat: the fit did not converge")
 
 // ordinal is a fitted model over standardised features.
 type ordinal struct {
@@ -132,7 +130,7 @@ func (m *ordinal) ascending() bool {
 	return true
 }
 
-// fit returns the model with the least penalised negative log-likelihood, by Newton's method with halved steps. The penalty is
+// fit returns the model with the least penalised negative log-likelihood, the thresholds in order. The penalty is
 // penalty/2 times the sum of the squared weights; penalty is positive.
 func fit(points []point, penalty float64) (*ordinal, error) {
 	m := &ordinal{}
@@ -151,36 +149,22 @@ func fit(points []point, penalty float64) (*ordinal, error) {
 		below += counts[k] / total
 		m.cut[k] = math.Log(below / (1 - below))
 	}
-	loss, grad, hess := m.objective(points, penalty)
-	for range maxIterations {
-		var chol mat.Cholesky
-		var step mat.VecDense
-		if !chol.Factorize(hess) || chol.SolveVecTo(&step, grad) != nil {
-			return nil, errFit
+	x, err := newton.Minimise(append(m.cut[:], m.weight[:]...), func(x []float64) (float64, *mat.VecDense, *mat.SymDense) {
+		at := fromParams(x)
+		if !at.ascending() {
+			return math.Inf(1), nil, nil
 		}
-		if gain := mat.Dot(&step, grad); gain < 1e-10*(1+math.Abs(loss)) {
-			return m, nil
-		}
-		moved := false
-		for scale := 1.0; scale > 1e-10; scale /= 2 {
-			next := *m
-			for k := range cuts {
-				next.cut[k] -= scale * step.AtVec(k)
-			}
-			for i := range next.weight {
-				next.weight[i] -= scale * step.AtVec(cuts+i)
-			}
-			if !next.ascending() {
-				continue
-			}
-			if l, g, h := next.objective(points, penalty); l < loss {
-				*m, loss, grad, hess, moved = next, l, g, h, true
-				break
-			}
-		}
-		if !moved {
-			return m, nil // as near as the digits allow
-		}
+		return at.objective(points, penalty)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("csat: fit: %w", err)
 	}
-	return nil, errFit
+	return fromParams(x), nil
+}
+
+// fromParams returns the model of these parameters, the thresholds first.
+func fromParams(x []float64) *ordinal {
+	m := &ordinal{}
+	copy(m.weight[:], x[copy(m.cut[:], x):])
+	return m
 }

@@ -17,10 +17,10 @@ var Allowed = map[string][]string{
 	"voiceprint/eval":          {"internal/table"},
 	"voiceprint":               {"engine", "engine/audio", "engine/nn", "engine/timeline", "engine/vad", "models", "voiceprint/eval"},
 	"sentiment":                {"engine", "engine/nn", "engine/timeline", "models"},
-	"sentiment/eval":           {"engine", "engine/timeline", "engine/vad", "sentiment"},
+	"sentiment/eval":           {"internal/newton", "engine", "engine/timeline", "engine/vad", "sentiment"},
 	"interaction":              {},
 	"interaction/policy":       {"interaction"},
-	"interaction/csat":         {"interaction"},
+	"interaction/csat":         {"internal/newton", "interaction"},
 	"interaction/analysis":     {"engine", "engine/audio", "engine/timeline", "engine/vad", "models", "voiceprint", "sentiment", "interaction", "interaction/csat", "interaction/policy"},
 	"server/api":               {"internal/loopback", "interaction", "server/console/scorecard"},
 	"server/caller":            {"engine/vad", "voiceprint", "interaction", "interaction/policy", "interaction/analysis", "server/identity", "server/store"},
@@ -47,6 +47,7 @@ var Allowed = map[string][]string{
 	"internal/faults":   {},
 	"internal/load":     {"engine/audio", "interaction", "server/ingest"},
 	"internal/loopback": {},
+	"internal/newton":   {},
 	"internal/table":    {},
 	"internal/testkit":  {},
 	"internal/degrade":  {"engine/audio"},
@@ -56,4 +57,4 @@ var Allowed = map[string][]string{
 // Pure lists the packages that are slices in, slices out: no files, no network, no logging, no clock and no goroutines, so
 // that whoever calls them decides about all of these.
 var Pure = []string{"engine", "engine/timeline", "engine/nn", "engine/vad", "voiceprint/eval", "interaction", "interaction/policy", "server/events/rules", "voiceprint", "sentiment", "sentiment/eval",
-	"interaction/csat", "internal/degrade", "internal/table", "server/console/scorecard"}
+	"interaction/csat", "internal/degrade", "internal/newton", "internal/table", "server/console/scorecard"}

@@ -5,13 +5,14 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/timbre-voice/timbre/internal/newton"
 )
 
-// The penalties of a fit, in clips: an offset of 1 costs half a clip, a scale of 0 or of 2 costs two.
+// The penalties of a fit, in nats beside those of the clips: an offset of 1 costs half of one, a scale of 0 or of 2 two.
 const (
 	offsetPenalty = 1.0
 	scalePenalty  = 4.0
-	maxIterations = 100
 )
 
 // example is one clip: logits with mean 0, its class and its weight.
@@ -77,33 +78,13 @@ func objective(x []float64, examples []example, k int) (loss float64, grad *mat.
 	return loss, mat.NewVecDense(n, g), mat.NewSymDense(n, h)
 }
 
-// vectorScaling returns the scale and the offsets with the least penalised negative log-likelihood, by Newton's method with halved steps.
+// vectorScaling returns the scale and the offsets of k classes with the least penalised negative log-likelihood.
 func vectorScaling(examples []example, k int) (scale float64, offset []float64, err error) {
-	x := make([]float64, k+1)
-	x[0] = 1
-	loss, grad, hess := objective(x, examples, k)
-	for range maxIterations {
-		var chol mat.Cholesky
-		var step mat.VecDense
-		if !chol.Factorize(hess) || chol.SolveVecTo(&step, grad) != nil {
-			break
-		}
-		if mat.Dot(&step, grad) < 1e-10*(1+math.Abs(loss)) {
-			return x[0], x[1:], nil
-		}
-		moved := false
-		for size := 1.0; size > 1e-10 && !moved; size /= 2 {
-			next := make([]float64, len(x))
-			for i := range x {
-				next[i] = x[i] - size*step.AtVec(i)
-			}
-			if l, g, h := objective(next, examples, k); l < loss {
-				x, loss, grad, hess, moved = next, l, g, h, true
-			}
-		}
-		if !moved {
-			return x[0], x[1:], nil // as near as the digits allow
-		}
+	start := make([]float64, k+1)
+	start[0] = 1
+	x, err := newton.Minimise(start, func(x []float64) (float64, *mat.VecDense, *mat.SymDense) { return objective(x, examples, k) })
+	if err != nil {
+		return 0, nil, fmt.Errorf("%w: %w", ErrCalibrate, err)
 	}
-	return 0, nil, fmt.Errorf("%w: the fit did not converge", ErrCalibrate)
+	return x[0], x[1:], nil
 }
