@@ -14,7 +14,8 @@
 //	net, err := vad.LoadNet(a.Tensors)
 //
 // An artefact whose bytes differ from the manifest is ErrIntegrity, one that does not fit what a caller needs is ErrMismatch;
-// neither is ever used. The recipes that made the weights are under train/.
+// neither is ever used. Artefact.WithFile and Write make a folder of an artefact with a site's own calibration. The recipes that made the
+// weights are under train/.
 //
 // # Terms
 //

@@ -32,8 +32,8 @@ func (a *Artefact) WithFile(name string, content []byte) (*Artefact, error) {
 	return &out, out.Manifest.Validate()
 }
 
-// Write makes the folder <parent>/<name> that Store.Load reads as a, whole or not at all, and returns its path. Errors: fs.ErrExist where there
-// is one, since it may be in use, and those of the file system.
+// Write makes the folder <parent>/<name> that Store.Load reads as a, whole or not at all, and returns its path. Errors: fs.ErrExist where
+// there is one, since it may be in use, and those of the file system.
 func (a *Artefact) Write(parent string) (folder string, err error) {
 	folder = filepath.Join(parent, a.Manifest.Name)
 	if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) {

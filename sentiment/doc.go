@@ -12,8 +12,8 @@
 //
 //	m, err := sentiment.LoadModel(artefact) // loaded once, shared
 //	r, err := sentiment.NewReader()         // one per channel
-//	s := m.NewScorer()                              // one per goroutine
-//	known := earlier.Earlier()                      // one per speaker and call; a zero Normaliser where no earlier calls are known
+//	s := m.NewScorer()                      // one per goroutine
+//	known := earlier.Earlier()              // one per speaker and call; a zero Normaliser where no earlier calls are known
 //	values := make([]float64, sentiment.NumValues)
 //	for segment := range segments {
 //		r.Reset()

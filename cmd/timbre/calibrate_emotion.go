@@ -65,7 +65,7 @@ func (f *calibrateEmotionFlags) check(cmd *cobra.Command) (err error) {
 	if f.data == "" {
 		f.data = f.manifest
 	}
-	f.seconds, f.order = 60, eval.MixAny
+	f.history, f.seconds, f.order = "none", 60, eval.MixAny
 	f.line, err = f.conditionFlags.check(cmd)
 	return err
 }
@@ -97,16 +97,16 @@ func (a *app) calibrateEmotion(cmd *cobra.Command, f calibrateEmotionFlags) erro
 		return fmt.Errorf("calibrate emotion: %w", err)
 	}
 	info := emotionJSON{Failures: []string{}}
-	f.history = "none"
-	alone, err := e.score(clips, &f.emotionFlags, &info)
+	alone, err := e.score(clips, &f.emotionFlags, nil, &info)
 	if err != nil {
 		return fmt.Errorf("calibrate emotion: %w", err)
 	}
 	var known func(sentiment.View) ([]eval.Scored, error)
 	if named(clips) {
 		known = func(v sentiment.View) ([]eval.Scored, error) {
-			e.alone, f.history = &v, "speaker"
-			return e.score(clips, &f.emotionFlags, &emotionJSON{}) // the same clips fail
+			behind := f.emotionFlags
+			behind.history = "speaker"
+			return e.score(clips, &behind, &v, &emotionJSON{}) // the same clips fail
 		}
 	}
 	c, err := eval.Calibrate(alone, known, f.data, f.seed)

@@ -114,7 +114,6 @@ type readClip struct {
 type emotions struct {
 	artefact *models.Artefact
 	model    *sentiment.Model
-	alone    *sentiment.View // of a calibration that is being fitted: histories are as aroused as it says; nil: as the model says
 	net      *vad.Net
 	workers  sync.Pool // of *clipReader
 }
@@ -271,7 +270,7 @@ func (a *app) evalEmotion(cmd *cobra.Command, f emotionFlags) error {
 	if f.history == "none" {
 		info.HistorySeconds, info.HistoryMix = 0, ""
 	}
-	scored, err := e.score(clips, &f, &info)
+	scored, err := e.score(clips, &f, nil, &info)
 	if err != nil {
 		return fmt.Errorf("eval emotion: %w", err)
 	}
@@ -342,8 +341,9 @@ func (a *app) readClips(ctx context.Context, e *emotions, rows []manifestRow, f 
 	return clips, err
 }
 
-// score scores every clip that was read and tells info of those that were not.
-func (e *emotions) score(clips []readClip, f *emotionFlags, info *emotionJSON) ([]eval.Scored, error) {
+// score scores every clip that was read and tells info of those that were not. Histories are as aroused as the model says of their clips, or
+// where alone is not nil as that makes of it.
+func (e *emotions) score(clips []readClip, f *emotionFlags, alone *sentiment.View, info *emotionJSON) ([]eval.Scored, error) {
 	var heard []eval.Clip
 	fail := func(err error) {
 		info.Failed++
@@ -365,8 +365,8 @@ func (e *emotions) score(clips []readClip, f *emotionFlags, info *emotionJSON) (
 	if withHistory {
 		for i := range heard {
 			if s, err := scorer.Score(heard[i].Values, nil); err == nil { // else nothing of the clip says what its speaker is like
-				if e.alone != nil {
-					s = e.alone.Apply(s)
+				if alone != nil {
+					s = alone.Apply(s)
 				}
 				heard[i].Aroused = float64(s.Arousal)
 			}
