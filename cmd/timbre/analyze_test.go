@@ -30,8 +30,8 @@ func TestAnalyzeReport(t *testing.T) {
 			t.Errorf("the report does not have %q:\n%s", want, out)
 		}
 	}
-	if flowing := strings.Join(strings.Fields(out), " "); !strings.Contains(flowing, "oice identity (customer): no model for it is loaded [no_model]") {
-		t.Errorf("the report does not say that there is no model for the voice:\n%s", out)
+	if flowing := strings.Join(strings.Fields(out), " "); !strings.Contains(flowing, "oice identity (customer): no model for it is loaded; it needs a database of enrolled voices [no_model]") {
+		t.Errorf("the report does not say what voice identity needs:\n%s", out)
 	}
 	if strings.Contains(out, "\x1b") {
 		t.Error("the report has colours though standard output is no terminal")

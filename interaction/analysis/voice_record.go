@@ -91,7 +91,7 @@ func (s *Session) voiceAbsence(c *channel) (interaction.Code, string) {
 		if code := s.opts.Permit.Voice(call); code != "" {
 			return code, ""
 		}
-		return interaction.CodeNoModel, ""
+		return interaction.CodeNoModel, "it needs a database of enrolled voices"
 	}
 	code := s.voiceCode(c)
 	switch {
