@@ -17,6 +17,8 @@ import (
 //   - It is a cold end where the last segments, enough of them for AffectOptions.EdgeMs of speech, are angry by that measure, and above
 //     AngerLow by Z standard errors. It is known at Close alone. A customer who was angry from the first word on ends cold without having escalated.
 //
+// Anger that no escalation of the call led to may be how the voice always sounds. It makes a recovery or a cold end only from AngerSure on.
+//
 // All pairs of stretches are tried as soon as their last segment is scored, so an alert is raised as early as it can be, and live
 // alerts need no more than what was heard. At Close the same is done with the final scores. An alert of one rule is raised
 // again only on speech after the last one.
@@ -69,6 +71,11 @@ func (o AffectOptions) angry(t *stretch) bool {
 	return t.anger() >= o.Experience.AngerHigh && t.otherAnger() >= o.Experience.AngerHigh
 }
 
+// sure reports whether angry is anger and no habit of the voice; escalated: an alert told how it came about.
+func (o AffectOptions) sure(angry *stretch, escalated bool) bool {
+	return escalated || angry.anger() >= o.Experience.AngerSure
+}
+
 // differ reports whether calm and angry are what their names say.
 func (o AffectOptions) differ(calm, angry *stretch) bool {
 	e := o.Experience
@@ -93,6 +100,8 @@ func newExperience(o AffectOptions) *experience {
 	return &experience{opts: o, until: map[string]int64{}}
 }
 
+func (x *experience) escalated() bool { return x.until[interaction.RuleEscalation] > 0 }
+
 // add takes the next score in order of time and returns the alerts that it raises.
 func (x *experience) add(s scored) []interaction.Alert {
 	window := x.opts.Experience.WindowMs
@@ -109,7 +118,9 @@ func (x *experience) add(s scored) []interaction.Alert {
 		differ         func(before, after *stretch) bool
 	}{
 		{interaction.RuleEscalation, "warning", func(before, after *stretch) bool { return x.opts.differ(before, after) }},
-		{interaction.RuleRecovery, "info", func(before, after *stretch) bool { return x.opts.differ(after, before) }},
+		{interaction.RuleRecovery, "info", func(before, after *stretch) bool {
+			return x.opts.differ(after, before) && x.opts.sure(before, x.escalated())
+		}},
 	} {
 		before, after, ok := x.find(x.until[rule.name], rule.differ)
 		if !ok {
@@ -160,9 +171,13 @@ func (o AffectOptions) alerts(ss []scored) []interaction.Alert {
 		t.add(part{&ss[i], ss[i].endMs - ss[i].startMs})
 	}
 	above := t.anger() - e.AngerLow
-	if o.enough(&t) && o.angry(&t) && above >= e.Z*math.Sqrt(t.variance(o.Noise.AngerSD, o.Noise.FloorSD)) {
+	if o.enough(&t) && o.angry(&t) && o.sure(&t, x.escalated()) && above >= e.Z*math.Sqrt(t.variance(o.Noise.AngerSD, o.Noise.FloorSD)) {
+		limit := e.AngerSure
+		if x.escalated() {
+			limit = e.AngerHigh
+		}
 		out = append(out, interaction.Alert{Rule: interaction.RuleColdEnd, Severity: "warning", StartMs: t.startMs, EndMs: t.endMs,
-			Evidence: fmt.Sprintf("probability of anger %.2f over the last %.1f s of speech, limit %.2f", t.anger(), float64(t.ms)/1000, e.AngerHigh)})
+			Evidence: fmt.Sprintf("probability of anger %.2f over the last %.1f s of speech, limit %.2f", t.anger(), float64(t.ms)/1000, limit)})
 	}
 	return out
 }

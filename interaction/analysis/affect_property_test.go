@@ -44,6 +44,7 @@ func rules(alerts []interaction.Alert) map[string]bool {
 // TestBackwardsAnEscalationIsARecovery plays calls backwards: rises are falls, and the timeline is its mirror image.
 func TestBackwardsAnEscalationIsARecovery(t *testing.T) {
 	o := DefaultAffectOptions()
+	o.Experience.AngerSure = o.Experience.AngerHigh // what came before counts in one direction alone
 	opposite := map[string]string{"worsening": "improving", "improving": "worsening", "steady": "steady"}
 	seen := map[string]int{}
 	for seed := range uint64(300) {

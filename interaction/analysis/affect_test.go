@@ -181,7 +181,10 @@ func TestExperience(t *testing.T) {
 		{"anger_comes_and_goes", steps([]float64{0.1, 0.8, 0.1}, []float64{0.4, 0.75, 0.4}, 10), []string{escalation, recovery}},
 		{"anger_comes_twice", steps([]float64{0.1, 0.8, 0.1, 0.8}, []float64{0.4, 0.75, 0.4, 0.75}, 10), []string{escalation, recovery, escalation, cold}},
 		{"angry_from_the_first_word_to_the_last", steps([]float64{0.8}, []float64{0.75}, 20), []string{cold}},
+		{"sounds_angry_from_the_first_word_to_the_last", steps([]float64{0.7}, []float64{0.75}, 20), nil},
+		{"not_so_angry_but_escalated", steps([]float64{0.1, 0.7}, []float64{0.4, 0.75}, 10), []string{escalation, cold}},
 		{"angry_and_calmed", steps([]float64{0.8, 0.1}, []float64{0.75, 0.4}, 10), []string{recovery}},
+		{"sounded_angry_and_then_calm", steps([]float64{0.7, 0.1}, []float64{0.75, 0.4}, 10), nil},
 		{"louder_but_not_angry", steps([]float64{0.1, 0.15}, []float64{0.3, 0.9}, 10), nil},
 		{"anger_without_arousal", steps([]float64{0.1, 0.8, 0.1}, []float64{0.5, 0.5, 0.5}, 10), nil},
 		{"single_misheard_segments", misheard, nil},
@@ -220,9 +223,9 @@ func TestAffectOptionsNameEveryFault(t *testing.T) {
 		t.Error(err)
 	}
 	o := DefaultAffectOptions()
-	o.Noise.AngerSD, o.DriftSD, o.Experience.AngerLow, o.Experience.Segments = 0, math.NaN(), 0.9, 1
+	o.Noise.AngerSD, o.DriftSD, o.Experience.AngerLow, o.Experience.AngerSure, o.Experience.Segments = 0, math.NaN(), 0.9, 0.5, 1
 	err := o.Validate()
-	for _, want := range []string{"noise anger sd: 0, want 0.001 to 1", "drift sd: NaN, want 0 to 10", "anger low: 0.9, want 0 to 0.55", "segments: 1, want 2 to 1000"} {
+	for _, want := range []string{"noise anger sd: 0, want 0.001 to 1", "drift sd: NaN, want 0 to 10", "anger sure: 0.5, want 0.55 to 1", "anger low: 0.9, want 0 to 0.55", "segments: 1, want 2 to 1000"} {
 		if err == nil || !strings.Contains(err.Error(), "analysis: affect: "+want) {
 			t.Errorf("error %v does not say %q", err, want)
 		}
