@@ -16,12 +16,21 @@ import augment  # noqa: E402
 RATE = augment.RATE
 
 
+def limit(x, low=250.0, high=3500.0):
+    """x band-limited by a filter of zero phase with edges that fall over 60 Hz."""
+    n = next_fast_len(len(x) + 512, real=True)
+    hz = np.fft.rfftfreq(n, 1 / RATE)
+    keep = 1 / (1 + np.exp(-(hz - low) / 12)) / (1 + np.exp((hz - high) / 12))
+    return irfft(rfft(x, n) * keep, n)[: len(x)].astype(np.float32)
+
+
 class Version:
     """How one copy of the whole pool is made. Shares are probabilities per speaker."""
 
-    def __init__(self, name, band=0.0, handset=0.0, room=0.0, noise=0.0, snr=(8, 25), codec=None, law="random", loss=0.0):
+    def __init__(self, name, band=0.0, handset=0.0, room=0.0, noise=0.0, snr=(8, 25), codec=None, law="random", loss=0.0, edges=None):
         self.name, self.band, self.handset, self.room, self.noise, self.snr = name, band, handset, room, noise, snr
         self.codec, self.law, self.loss = codec, law, loss
+        self.edges = edges or limit  # what limits the band
 
 
 # phone is what the figures are taken on: 250 to 3500 Hz and mu-law, nothing else.
@@ -35,14 +44,6 @@ VERSIONS = [
     Version("amr", handset=0.7, room=0.2, noise=0.4, codec="amr", law="linear"),
     Version("line3", handset=1, room=0.5, noise=0.5, loss=0.1),
 ]
-
-
-def band(x, low=250.0, high=3500.0):
-    """x band-limited by a filter of zero phase with edges that fall over 60 Hz."""
-    n = next_fast_len(len(x) + 512, real=True)
-    hz = np.fft.rfftfreq(n, 1 / RATE)
-    keep = 1 / (1 + np.exp(-(hz - low) / 12)) / (1 + np.exp((hz - high) / 12))
-    return irfft(rfft(x, n) * keep, n)[: len(x)].astype(np.float32)
 
 
 class Line:
@@ -76,7 +77,7 @@ class Line:
         """Clip number clip of the speaker up to the codec."""
         same, own = np.random.default_rng(self.seed + [1]), np.random.default_rng(self.seed + [2, clip])
         if self.band:
-            x = band(x)
+            x = self.v.edges(x)
         if self.handset or self.room is not None:
             n = next_fast_len(len(x) + 4000, real=True)
             s = rfft(x, n)

@@ -52,7 +52,7 @@ def main():
     side, truth, used = [np.zeros(RATE)], [], {c: 0 for c in paths}
     for emotion, n in COURSE:
         for _ in range(n):
-            x = calls.band(load(os.path.join(a.audio or a.data, paths[emotion][used[emotion] % len(paths[emotion])])))
+            x = calls.limit(load(os.path.join(a.audio or a.data, paths[emotion][used[emotion] % len(paths[emotion])])))
             used[emotion] += 1
             at = sum(map(len, side))
             side += [x, np.zeros(int(1.6 * RATE))]

@@ -48,7 +48,7 @@ def call(path, clips):
     """A call whose customer says the clips, with pauses."""
     side = [np.zeros(RATE)]
     for clip in clips:
-        side += [calls.band(load(clip)), np.zeros(int(1.6 * RATE))]
+        side += [calls.limit(load(clip)), np.zeros(int(1.6 * RATE))]
     write(path, np.concatenate(side))
 
 

@@ -4,7 +4,6 @@ import torch
 
 import pool as P
 
-LEVEL = 22  # the functional that only counts beside the speaker's own
 KAPPA_SPREAD = 20.0  # the same for their spread, which takes more speech to know
 BELIEF = 0.6  # temperature of the arousal that a history is believed to have; about what is shipped
 KAPPA = 8.0  # seconds of speech at which the speaker's own statistics weigh as much as the population's
@@ -15,10 +14,10 @@ def inputs(z, m, v, seconds):
     r = (seconds / (seconds + KAPPA)).astype(np.float32)[:, None]
     q = (seconds / (seconds + KAPPA_SPREAD)).astype(np.float32)[:, None]
     rel = z - r * m
-    rel[:, LEVEL] = r[:, 0] * (z[:, LEVEL] - m[:, LEVEL])
+    rel[:, P.LEVEL] = r[:, 0] * (z[:, P.LEVEL] - m[:, P.LEVEL])
     rel = np.clip(rel / np.sqrt(1 - q + q * v), -4, 4)
     raw = z.copy()
-    raw[:, LEVEL] = 0
+    raw[:, P.LEVEL] = 0
     return np.concatenate([raw, rel, r], 1)
 
 
@@ -94,7 +93,7 @@ def train(pool, scaler, index, seed, epochs, drop=0.5, decay=1e-3, lr=1.5e-3, ba
             zz = z[k][index[here]].copy()
             mm, vv = P.normal(scaler, pool, k, members[here], weight[here])
             flat = rng.random(len(here)) < 0.3  # clips that someone has brought to one level
-            mm[flat, LEVEL] = zz[flat, LEVEL]
+            mm[flat, P.LEVEL] = zz[flat, P.LEVEL]
             x[here] = inputs(zz, mm, vv, kept[here])
         y, a = pool.label[index], pool.arousal[index]
         order = rng.permutation(len(index))

@@ -9,6 +9,7 @@ from prepare import clips
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
 HAND = 268  # functionals; what stands behind them is learned
+LEVEL = 22  # the functional that only counts beside the speaker's own
 FULL_S = 60.0  # a history says no more than this
 HIGH = {"angry", "happy", "fear", "surprise", "high"}
 LOW = {"sad", "neutral", "calm", "low"}

@@ -46,9 +46,13 @@ def clips(state):
     return rows
 
 
-def decode(state, data):
+def listed(data):
+    """Return the rows of emotion.csv that are for use."""
     with open(os.path.join(data, "emotion.csv"), newline="") as f:
-        rows = [r for r in csv.DictReader(f) if r["split"] != "exclude"]
+        return [r for r in csv.DictReader(f) if r["split"] != "exclude"]
+
+
+def decode(state, data, rows):
     spoken = [to_int16(load(os.path.join(data, r["path"]))) for r in rows]
     table_rows, at = [], 0
 
@@ -105,7 +109,7 @@ def main():
     a = ap.parse_args()
     os.makedirs(a.state, exist_ok=True)
     if not os.path.exists(os.path.join(a.state, "emotion.tsv")):
-        decode(a.state, a.data)
+        decode(a.state, a.data, listed(a.data))
     rows = clips(a.state)
     noises = augment.Noises(Pool(a.speaker, "noise"), Pool(a.speaker, "music"), Pool(a.speaker, "train"))
     for v in calls.VERSIONS:

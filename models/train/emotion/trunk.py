@@ -224,7 +224,7 @@ def train(pool, cepstra, index, seed, begin, steps, batch=96, lr=3e-4, decay=1e-
         m, s = P.normal(scaler, pool, v, members, weight)
         zz = z[v][c].copy()
         flat = rng.random(batch) < 0.3  # clips that someone has brought to one level
-        m[flat, mlp.LEVEL] = zz[flat, mlp.LEVEL]
+        m[flat, P.LEVEL] = zz[flat, P.LEVEL]
         xf = torch.from_numpy(mlp.inputs(zz, m, s, kept))
         which = torch.from_numpy(rng.random(batch).astype(np.float32))[:, None]
         seen, heard = (which >= hide).float(), (which < 1 - hide).float()  # now and then either kind alone
