@@ -26,7 +26,7 @@ type NoiseOptions struct {
 
 // ExperienceOptions say what is an escalation, a recovery and a cold end. The defaults are set for few false alarms, at the price of
 // a third of the true ones: TestFalseAlarmsOnNeutralCalls and TestAngryCallsAreFound state the figures and the simulated calls
-// that they are measured on. Natural calls may be worse.
+// that they are measured on, the card of emotion-tdnn-v1 those on voices. Natural calls may be worse.
 type ExperienceOptions struct {
 	WindowMs    int64   // longest stretch before and after the change, and longest time between them; default 60000
 	SpeechMs    int64   // least speech in either stretch; default 12000
