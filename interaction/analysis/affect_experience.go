@@ -71,9 +71,12 @@ func (o AffectOptions) angry(t *stretch) bool {
 	return t.anger() >= o.Experience.AngerHigh && t.otherAnger() >= o.Experience.AngerHigh
 }
 
-// sure reports whether angry is anger and no habit of the voice; escalated: an alert told how it came about.
-func (o AffectOptions) sure(angry *stretch, escalated bool) bool {
-	return escalated || angry.anger() >= o.Experience.AngerSure
+// leastAnger returns the mean anger that makes a recovery or a cold end; escalated: an alert told how it came about.
+func (o AffectOptions) leastAnger(escalated bool) float64 {
+	if escalated {
+		return o.Experience.AngerHigh
+	}
+	return o.Experience.AngerSure
 }
 
 // differ reports whether calm and angry are what their names say.
@@ -119,7 +122,7 @@ func (x *experience) add(s scored) []interaction.Alert {
 	}{
 		{interaction.RuleEscalation, "warning", func(before, after *stretch) bool { return x.opts.differ(before, after) }},
 		{interaction.RuleRecovery, "info", func(before, after *stretch) bool {
-			return x.opts.differ(after, before) && x.opts.sure(before, x.escalated())
+			return x.opts.differ(after, before) && before.anger() >= x.opts.leastAnger(x.escalated())
 		}},
 	} {
 		before, after, ok := x.find(x.until[rule.name], rule.differ)
@@ -170,14 +173,10 @@ func (o AffectOptions) alerts(ss []scored) []interaction.Alert {
 	for i := len(ss) - 1; i >= 0 && (t.ms < o.EdgeMs || t.n < e.Segments); i-- {
 		t.add(part{&ss[i], ss[i].endMs - ss[i].startMs})
 	}
-	above := t.anger() - e.AngerLow
-	if o.enough(&t) && o.angry(&t) && o.sure(&t, x.escalated()) && above >= e.Z*math.Sqrt(t.variance(o.Noise.AngerSD, o.Noise.FloorSD)) {
-		limit := e.AngerSure
-		if x.escalated() {
-			limit = e.AngerHigh
-		}
+	above, least := t.anger()-e.AngerLow, o.leastAnger(x.escalated())
+	if o.enough(&t) && o.angry(&t) && t.anger() >= least && above >= e.Z*math.Sqrt(t.variance(o.Noise.AngerSD, o.Noise.FloorSD)) {
 		out = append(out, interaction.Alert{Rule: interaction.RuleColdEnd, Severity: "warning", StartMs: t.startMs, EndMs: t.endMs,
-			Evidence: fmt.Sprintf("probability of anger %.2f over the last %.1f s of speech, limit %.2f", t.anger(), float64(t.ms)/1000, limit)})
+			Evidence: fmt.Sprintf("probability of anger %.2f over the last %.1f s of speech, limit %.2f", t.anger(), float64(t.ms)/1000, least)})
 	}
 	return out
 }
