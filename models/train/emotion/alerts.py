@@ -13,7 +13,6 @@ import collections
 import csv
 import json
 import os
-import re
 import subprocess
 import tempfile
 import zlib
@@ -22,7 +21,7 @@ import numpy as np
 
 import calls
 from course import RATE, write
-from prepare import load
+from prepare import asked, load
 
 SECONDS = 240
 LEAST = 8  # clips of a speaker
@@ -38,8 +37,7 @@ def kind(row):
         return "announced"
     if row.get("label4") in ("neutral", "angry") and row["split"] in ("dev", "test_in"):
         return "acted, " + row["label4"]
-    spoken = re.search(r"webservice_(?!background)[a-z]+-[a-z]+-(calm|angry)-", row["path"])
-    return "commands, " + spoken[1] if spoken and row["set"] == "rakshak" else None
+    return "commands, " + asked(row) if asked(row) in ("calm", "angry") else None
 
 
 def speech(data):
@@ -100,8 +98,9 @@ def main():
         drawn = [rate([voices[i] for i in rng.integers(len(voices), size=len(voices))]) for _ in range(1000)]
         low, high = np.quantile(drawn, [0.025, 0.975])
         segments = np.array([s for v in voices for s in v.segments])
-        cells = [what, len(voices), len(voices) * a.calls, f"{sum(v.hours for v in voices):.1f}", len(segments), *(f"{m:.3f}" for m in segments.mean(0)),
-                 *(sum(v.calls[r] for v in voices) for r in RULES), f"{rate(voices):.2f} ({low:.2f}-{high:.2f})"]
+        cells = [what, len(voices), len(voices) * a.calls, f"{sum(v.hours for v in voices):.1f}", len(segments)]
+        cells += [f"{m:.3f}" for m in segments.mean(0)] + [sum(v.calls[r] for v in voices) for r in RULES]
+        cells += [f"{rate(voices):.2f} ({low:.2f}-{high:.2f})"]
         print("| " + " | ".join(map(str, cells)) + " |")
 
 

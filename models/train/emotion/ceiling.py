@@ -9,7 +9,6 @@ speakers whose words of command speakers.csv of DIR lists, if it does. Needs sci
 import argparse
 import csv
 import os
-import re
 import subprocess
 
 import numpy as np
@@ -28,7 +27,7 @@ LINES = [
     calls.Version("gentle", band=1, law="mu", edges=lambda x: sosfilt(GENTLE, x).astype(np.float32)),
 ]
 FOLDS = {"ravdess": 6, "nemo": 9, "rakshak": 10}
-SPOKEN = {"angry": "angry", "happy": "happy", "calm": "neutral"}  # as which class a command is judged
+CLASS = {"angry": "angry", "happy": "happy", "calm": "neutral"}  # as which a command is judged
 HEAVY = 10.0  # how much the level counts where it is not one of many
 
 
@@ -79,8 +78,7 @@ def read(pool, x, corpus, own, level=1.0):
 def commands(state, data, lld):
     """A pool of the commands of lay speakers over phone; None where data has none."""
     with open(os.path.join(data, "speakers.csv"), newline="") as f:
-        found = [(r, re.search(r"webservice_([a-z]+)-[a-z]+-(angry|happy|calm)-", r["path"])) for r in csv.DictReader(f) if r["set"] == "rakshak"]
-    rows = [{**r, "label": m[2], "label4": SPOKEN[m[2]], "sentence": m[1]} for r, m in found if m and m[1] != "background"]
+        rows = [{**r, "label": asked, "label4": CLASS[asked]} for r in csv.DictReader(f) if (asked := prepare.asked(r)) in CLASS]
     if not rows:
         return None
     state = os.path.join(state, "commands")

@@ -4,9 +4,9 @@ import torch
 
 import pool as P
 
+KAPPA = 8.0  # seconds of speech at which the speaker's own statistics weigh as much as the population's
 KAPPA_SPREAD = 20.0  # the same for their spread, which takes more speech to know
 BELIEF = 0.6  # temperature of the arousal that a history is believed to have; about what is shipped
-KAPPA = 8.0  # seconds of speech at which the speaker's own statistics weigh as much as the population's
 
 
 def inputs(z, m, v, seconds):

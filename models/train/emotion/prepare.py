@@ -10,6 +10,7 @@ import argparse
 import csv
 import importlib.util
 import os
+import re
 import tempfile
 
 import numpy as np
@@ -50,6 +51,13 @@ def listed(data):
     """Return the rows of emotion.csv that are for use."""
     with open(os.path.join(data, "emotion.csv"), newline="") as f:
         return [r for r in csv.DictReader(f) if r["split"] != "exclude"]
+
+
+def asked(row):
+    """The emotion that a lay speaker of speakers.csv was asked for, calm, happy, angry or fearful; None of any other recording. It is in the
+    name of the file alone."""
+    found = re.search(r"webservice_(?!background)[a-z]+-[a-z]+-(calm|happy|angry|fearful)-", row["path"])
+    return found[1] if found and row["set"] == "rakshak" else None
 
 
 def decode(state, data, rows):
