@@ -20,7 +20,7 @@ type ModelSum [32]byte
 // What Bytes writes: the version, FeatureSet behind its length in a byte, the model, and then, each as IEEE 754 in 64 bits, little-endian,
 // the seconds, how many of them were aroused (Σ s·p) and for each of NumValues values its weight, sum and sum of squares.
 const (
-	keptVersion = 2
+	keptVersion = 3
 	keptHead    = 1 + 1 + len(FeatureSet) + len(ModelSum{})
 	keptSize    = keptHead + 8*(2+3*NumValues)
 )

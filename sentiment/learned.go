@@ -7,7 +7,7 @@ import (
 	"github.com/timbre-voice/timbre/engine/nn"
 )
 
-// The learned functionals. A trunk of the kind that hears speakers (nn.Trunk) turns the cepstra of a segment into rows of numbers of
+// The learned functionals. A trunk of dilated convolutions (nn.Trunk) turns the cepstra of a segment into rows of numbers of
 // which training has decided what they say; mean and standard deviation of each over the segment stand beside the functionals that
 // people have thought of.
 //
@@ -19,7 +19,7 @@ const (
 	// NumValues is the number of values of a segment that a Model sees: its functionals, then its learned functionals.
 	NumValues = NumFunctionals + NumLearned
 
-	learnedRows  = 96 // numbers per output row of the trunk
+	learnedRows  = 128 // numbers per output row of the trunk
 	pieceFrames  = 300
 	leastPiece   = 50
 	learnedFloor = 1e-5 // least variance

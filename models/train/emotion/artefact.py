@@ -16,10 +16,11 @@ SPEECH = {
     "baved": ("BAVED", "Arabic words in three levels of emotion (arousal only)", "none stated"),
     "emodb": ("EmoDB", "acted German of 10 speakers, kept where over 80 % of listeners agreed", "free"),
 }
-SPEAKERS = [  # what the trunk begins with
-    ("Google Speech Commands", "1,656 speakers, to tell them apart", "CC-BY-4.0"),
-    ("LibriSpeech", "211 speakers, the same", "CC-BY-4.0"),
-    ("DSPSpeech-20", "34 speakers, the same", "MIT"),
+BEGIN = [  # what the trunk begins with
+    ("Google Speech Commands", "words of 1,656 speakers, without labels: the rows of a published encoder", "CC-BY-4.0"),
+    ("LibriSpeech", "read English of 211 speakers, the same", "CC-BY-4.0"),
+    ("DSPSpeech-20", "words of 34 speakers, the same", "MIT"),
+    ("smart-turn v3.2", "the encoder, tuned by Daily from that of OpenAI's Whisper tiny (MIT); none of its weights is in these", "BSD-2-Clause"),
 ]
 FREE = {"emodb"}
 
@@ -74,7 +75,7 @@ def write(folder, ensemble, temperature, feature_set, created, sets, summary):
         features=feature_set, input_dims=2 * len(ensemble.scaler.mean) + 1, output_dims=5, classes=CLASSES + ["arousal"],
         params=int(sum(np.size(v) for v in t.values())), weights_type="F16", weights_bytes=len(data), sha256=hashlib.sha256(data).hexdigest(),
         licence="CC0-1.0" if free else "CC-BY-NC-SA-4.0", licence_class="permissive" if free else "non-commercial",
-        training_data=[dict(name=n, what=w, licence=l) for n, w, l in [SPEECH[s] for s in sets] + (SPEAKERS if ensemble.trunk else [])], recipe="models/train/emotion")
+        training_data=[dict(name=n, what=w, licence=l) for n, w, l in [SPEECH[s] for s in sets] + (BEGIN if ensemble.trunk else [])], recipe="models/train/emotion")
     with open(os.path.join(folder, "manifest.json"), "w") as f:
         json.dump(manifest, f, indent=2)
         f.write("\n")

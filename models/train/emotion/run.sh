@@ -7,6 +7,7 @@
 # STATE   where pools and features go (default ~/.cache/timbre/emotion, about 13 GB)
 # SPEAKER state of the speaker recipe, whose pools of speakers, noise and voices are used (default ~/.cache/timbre/train/speaker)
 # PYTHON  interpreter with numpy, scipy, soundfile and torch (default Debian's)
+# TEACHER interpreter with numpy, scipy, onnx, onnxruntime and pipecat-ai, for the encoder (default that of scripts/setup train)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
@@ -32,6 +33,7 @@ for v in $versions; do
     mv "$state/$v.f32.tmp" "$state/$v.f32"
   fi
 done
+[ -e "$state/speech.s16" ] || "${TEACHER:-$root/.venv/bin/python}" "$here/teach.py" --state "$state" --speaker "$speaker"
 [ -e "$state/folds.json.npz" ] || "$py" "$here/train.py" folds --state "$state" --speaker "$speaker" --out "$state/folds.json"
 if [ "${2:-}" = folds ]; then
   cat "$state/folds.json"

@@ -14,6 +14,7 @@ import json
 import numpy as np
 import torch
 
+import distil
 import measure
 import mlp
 import pool as P
@@ -23,8 +24,9 @@ from artefact import write
 TRAIN = ["train", "train_aux", "train_arousal"]
 VERSIONS = ["phone", "wide", "line1", "gsm", "opus", "line2"]
 SPEAKER_FOLDS = 6
-STEPS = 2000  # of the trunk
-PLAIN, EPOCHS = 4, 20  # networks over the functionals alone, beside the heads of the trunk
+STEPS = 1100  # of the trunk
+PLAIN, EPOCHS = 2, 20  # networks over the functionals alone, beside the heads of the trunk
+ALONE = 4  # of them, where there is no trunk
 
 
 class Ensemble:
@@ -34,7 +36,7 @@ class Ensemble:
         self.pool, self.cepstra = pool, cepstra
         self.trunk, heads, scaler, moving = trunk.train(pool, cepstra, index, seed, begin, STEPS)
         self.scaler = scaler.with_learned(moving.mean.numpy(), moving.scale.numpy())
-        self.nets = heads + [mlp.widen(n, len(self.scaler.mean)) for n in plain_nets(pool, scaler, index, seed)]
+        self.nets = heads + [mlp.widen(n, len(self.scaler.mean)) for n in plain_nets(pool, scaler, index, seed, PLAIN)]
 
     def judged(self, test):
         """Logits of the clips test without and with history, over the bare telephone band."""
@@ -49,11 +51,11 @@ class Plain:
 
     def __init__(self, pool, index, seed=0):
         self.trunk, self.scaler = None, P.Scaler(np.concatenate([x[index] for x in pool.x]), np.tile(pool.set[index], len(pool.x)))
-        self.nets = plain_nets(pool, self.scaler, index, seed)
+        self.nets = plain_nets(pool, self.scaler, index, seed, ALONE)
 
 
-def plain_nets(pool, scaler, index, seed):
-    return [mlp.train(pool, scaler, index, seed + k, EPOCHS) for k in range(PLAIN)]
+def plain_nets(pool, scaler, index, seed, count):
+    return [mlp.train(pool, scaler, index, seed + k, EPOCHS) for k in range(count)]
 
 
 def history(index, seconds=60.0):
@@ -121,7 +123,7 @@ def ship(a):
     with np.load(a.folds) as f:
         t = temperatures(pool, {name: (f[name + " clips"], f[name + " none"], f[name + " history"]) for name in ("speakers", "unseen emodb")})
     print("temperatures", t, flush=True)
-    e = Ensemble(pool, trunk.Cepstra(a.state, VERSIONS), trunk.pretrained(a.state, a.speaker), index)
+    e = Ensemble(pool, trunk.Cepstra(a.state, VERSIONS), distil.begin(a.state, a.speaker), index)
     write(a.model, e, t, feature_set(a), a.created, sets, a.summary)
 
 
@@ -142,7 +144,7 @@ def protocol(pool):
 
 def folds(a):
     pool = P.Pool(a.state, VERSIONS)
-    cepstra, begin = trunk.Cepstra(a.state, VERSIONS), trunk.pretrained(a.state, a.speaker)
+    cepstra, begin = trunk.Cepstra(a.state, VERSIONS), distil.begin(a.state, a.speaker)
     parts = {}
     for name, train, test in protocol(pool):
         if a.only and name not in a.only.split(","):

@@ -1,8 +1,9 @@
 """The trunk that learns functionals: the lower part of the speaker recipe's TDNN over cepstra, pooled to mean and spread of each output.
 
-It is trained together with heads that see the functionals and the learned ones, each against the population and against a history of the
-speaker's other clips. What a history says of the learned ones comes from a store of what the trunk last made of each clip. Networks
-that are trained afterwards on what the trunk has learned believe it too readily: they do worse on speakers held out.
+It begins with what distil.py makes and is trained together with heads that see the functionals and the learned ones, each against the
+population and against a history of the speaker's other clips. What a history says of the learned ones comes from a store of what the trunk
+last made of each clip. Networks that are trained afterwards on what the trunk has learned believe it too readily: they do worse on
+speakers held out.
 """
 import os
 import time
@@ -12,19 +13,16 @@ import torch
 from torch import nn
 
 import calls  # noqa: F401  puts the speaker recipe on the path
-import batches  # of the speaker recipe
-import loss  # of the speaker recipe
 import mlp
 import net as tdnn  # of the speaker recipe
 import pool as P
 
 CEPSTRA = 40
-ROWS = 96  # numbers per output row; the learned functionals are their means, then their standard deviations
-DILATIONS = (1, 2)
+ROWS = 128  # numbers per output row; the learned functionals are their means, then their standard deviations
+DILATIONS = (1, 2, 3, 4)
 PIECE, LEAST = 300, 50  # frames heard at a time; see sentiment
 CROP = 200  # frames of a clip in a training step
-HEADS = 2
-SPEAKER_SETS = {"speech_commands", "librispeech", "dspspeech20"}  # CC BY and MIT
+HEADS = 4
 SHARES = {"ravdess": 1.0, "nemo": 1.2, "ased": 0.8, "baved": 0.5, "emodb": 0.6}  # of the clips of a step
 
 
@@ -71,39 +69,6 @@ class Trunk(nn.Module):
 
     def forward(self, x):
         return pooled(self.rows(x))
-
-
-def pretrained(state, speaker_state, steps=8000, batch=64, seed=7):
-    """Weights of a trunk that has learned to tell speakers apart, which is where every trunk begins. Made once, then read from state.
-
-    Its speech is of sets whose licences allow what those of the emotion corpora do, and none of it is of theirs.
-    """
-    path = os.path.join(state, "speakers.pt")
-    if os.path.exists(path):
-        return torch.load(path)
-    torch.manual_seed(seed)
-    made = batches.Batches(speaker_state, seed, "mfcc", sets=SPEAKER_SETS)
-    trunk, embed = Trunk(), nn.Linear(2 * ROWS, 128, bias=False)
-    tdnn.set_fast(trunk, True)
-    aam = loss.SubCentreAAM(128, len(made.speakers), made.voices, k=1)
-    params = [*trunk.parameters(), *embed.parameters(), *aam.parameters()]
-    opt = torch.optim.AdamW(params, lr=2e-3, weight_decay=1e-2)
-    plan = torch.optim.lr_scheduler.OneCycleLR(opt, 2e-3, steps, pct_start=0.1)
-    total, began = [0.0, 0.0], time.time()
-    for step in range(steps):
-        x, y = made.batch(step, batch, 1.0, 2.0)
-        lost, hit = aam(embed(trunk(torch.from_numpy(x))), torch.from_numpy(y), 0.1 * min(1, 2 * step / steps))
-        opt.zero_grad()
-        lost.backward()
-        opt.step()
-        plan.step()
-        total = [total[0] + float(lost.detach()), total[1] + float(hit)]
-        if (step + 1) % 50 == 0:
-            print(f"speakers: step {step + 1}, loss {total[0] / 50:.2f}, hit {total[1] / 50:.3f}, {time.time() - began:.0f} s", flush=True)
-            total = [0.0, 0.0]
-    torch.save(trunk.state_dict(), path + ".tmp")
-    os.replace(path + ".tmp", path)
-    return trunk.state_dict()
 
 
 def pooled(rows):
@@ -190,7 +155,7 @@ def draw_weights(pool, index):
     return p, w / np.average(w, weights=p)
 
 
-def train(pool, cepstra, index, seed, begin, steps, batch=96, lr=3e-4, decay=1e-2, drop=0.4, hide=0.15, log=100):
+def train(pool, cepstra, index, seed, begin, steps, batch=96, lr=2e-4, decay=1e-2, drop=0.4, hide=0.15, log=100):
     """Train trunk, from the weights begin, and heads on the clips index; returns (trunk, heads, scaler of functionals, Moving of the learned)."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)

@@ -24,18 +24,15 @@ SPEEDS = ((1, 1), (10, 9), (10, 11))  # (up, down) of the resampler: normal, slo
 
 
 class Batches:
-    def __init__(self, state, seed, kind, tracts=True, sets=None):
-        """sets: those of the pool that are used, None for all."""
+    def __init__(self, state, seed, kind, tracts=True):
         self.seed, self.kind = seed, kind
         self.warps = features.WARPED if tracts else features.WARPED[:1]
         self.pool = Pool(state, "train")
         self.noises = augment.Noises(Pool(state, "noise"), Pool(state, "music"), self.pool)
-        used = [i for i in range(len(self.pool.speaker)) if sets is None or self.pool.set[i] in sets]
-        self.speakers = sorted({self.pool.speaker[i] for i in used})
+        self.speakers = sorted(set(self.pool.speaker))
         number = {s: i for i, s in enumerate(self.speakers)}
         self.clips = [[] for _ in self.speakers]
-        for i in used:
-            s = self.pool.speaker[i]
+        for i, s in enumerate(self.pool.speaker):
             if self.pool.length[i] >= RATE // 5:
                 self.clips[number[s]].append(i)
         seconds = np.array([sum(self.pool.length[i] for i in c) / RATE for c in self.clips])
