@@ -34,8 +34,8 @@ type ExperienceOptions struct {
 	ArousalRise float64 // least difference of mean arousal; default 0.15
 	AngerRise   float64 // least difference of mean anger; default 0.25
 	AngerHigh   float64 // least mean anger of the angry stretch, also without its angriest segment; default 0.55
-	AngerSure   float64 // least mean anger of a stretch that no escalation led to, for a recovery or a cold end; default 0.75
-	AngerLow    float64 // most mean anger of the calm stretch; default 0.35
+	AngerSure   float64 // least mean anger of a stretch that no escalation led to, for a recovery or a cold end; default 0.85
+	AngerLow    float64 // most mean anger of the calm stretch; default 0.3
 	Z           float64 // least difference in standard errors of it, for arousal and for anger; default 4
 }
 
@@ -48,7 +48,7 @@ func DefaultAffectOptions() AffectOptions {
 		TrendRise: 0.15,
 		Experience: ExperienceOptions{
 			WindowMs: 60_000, SpeechMs: 12_000, Segments: 5,
-			ArousalRise: 0.15, AngerRise: 0.25, AngerHigh: 0.55, AngerSure: 0.75, AngerLow: 0.35, Z: 4,
+			ArousalRise: 0.15, AngerRise: 0.25, AngerHigh: 0.55, AngerSure: 0.85, AngerLow: 0.3, Z: 4,
 		},
 	}
 }
