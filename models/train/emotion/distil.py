@@ -18,7 +18,7 @@ import net as tdnn  # of the speaker recipe
 import trunk
 from pools import Pool  # of the speaker recipe
 
-SECONDS, ROW = 8, 160  # of a segment; samples of a row
+ROW = 160  # samples of a row
 ROWS, WIDTH = 400, 384  # of a segment, see teach.py
 HEARD = 150  # rows of a segment in a training step
 WHOLE = 2.0  # what the mean of a piece counts beside its rows

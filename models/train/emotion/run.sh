@@ -4,7 +4,7 @@
 #   models/train/emotion/run.sh DATA [folds]
 # DATA    folder with emotion.csv and the recordings it names
 # folds   stop after the folds of the protocol, each trained and judged; the shipped weights are calibrated on them
-# STATE   where pools and features go (default ~/.cache/timbre/emotion, about 13 GB)
+# STATE   where pools and features go (default ~/.cache/timbre/emotion, about 15 GB)
 # SPEAKER state of the speaker recipe, whose pools of speakers, noise and voices are used (default ~/.cache/timbre/train/speaker)
 # PYTHON  interpreter with numpy, scipy, soundfile and torch (default Debian's)
 # TEACHER interpreter with numpy, scipy, onnx, onnxruntime and pipecat-ai, for the encoder (default that of scripts/setup train)
