@@ -51,7 +51,8 @@ func TestKeptStatisticsAreRefused(t *testing.T) {
 		"empty":               {nil, ErrStatistics},
 		"version_to_come":     {append([]byte{keptVersion + 1}, good[1:]...), ErrStatistics},
 		"version_0":           {append([]byte{0}, good[1:]...), ErrStatistics},
-		"version_before":      {append([]byte{1}, good[1:]...), ErrOtherModel},
+		"version_1":           {append([]byte{1}, good[1:]...), ErrOtherModel},
+		"version_before":      {append([]byte{keptVersion - 1}, good[1:len(good)-8]...), ErrOtherModel}, // of fewer values
 		"one_byte_less":       {good[:len(good)-1], ErrStatistics},
 		"one_byte_more":       {append(good[:len(good):len(good)], 0), ErrStatistics},
 		"name_beyond_the_end": {[]byte{keptVersion, 200, 'x'}, ErrStatistics},

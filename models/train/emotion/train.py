@@ -91,7 +91,7 @@ def fit(pool, test, none, known):
 
 def temperatures(pool, parts):
     """[[classes without, with history], [arousal without, with]]: the geometric mean of what fits speakers held out, of corpora that
-    training saw, and what fits the unseen corpus of parts (the folds): of the two, one is too sure and one too shy."""
+    training saw, and what fits the unseen corpus of parts (the folds): no one temperature fits both."""
     fits = [fit(pool, *parts[name]) for name in ("speakers", "unseen emodb")]
     print("temperatures of held-out speakers and of the unseen corpus", fits, flush=True)
     none, known = np.exp(np.mean(np.log(fits), 0))
