@@ -20,8 +20,9 @@
 //		r.Write(segment)                       // or piece by piece
 //		r.Flush()
 //		s.Measure(values, r.Frames())
-//		score, err := s.Score(values, &known)  // ErrTooLittle where nothing was heard
-//		known.Add(values, seconds(segment))    // for the segments after it
+//		alone, err := s.Score(values, nil)     // ErrTooLittle where nothing was heard
+//		score, err := s.Score(values, &known)
+//		known.Add(values, float64(alone.Arousal), seconds(segment)) // for the segments after it
 //	}
 //
 // # What a score depends on
