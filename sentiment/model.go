@@ -100,7 +100,7 @@ func (m *Model) WithoutCalibration() *Model {
 	return &out
 }
 
-// loadModel builds the model from its tensors: trunk.* (nn.LoadTrunk, 96 wide) where the metadata names its dilations, norm.mean, norm.scale, temperature [2, 2]
+// loadModel builds the model from its tensors: trunk.* (nn.LoadTrunk, learnedRows wide) where the metadata names its dilations, norm.mean, norm.scale, temperature [2, 2]
 // (classes, arousal; without history, with a long one) and memberK.first, .second and .out for each network that the metadata
 // counts; widths follow from the shapes. A network's inputs are each value against the population, each against the speaker's normal, and r. The
 // metadata must name FeatureSet, so that weights for other features are refused. Errors: ErrModel and those of nn.
