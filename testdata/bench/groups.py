@@ -4,7 +4,7 @@
     python3 testdata/bench/groups.py --data FOLDER [--timbre bin/timbre] [--out build/groups] [--list NAME...]
 
 Run from the root of the repository after make build; needs nothing but Python. FOLDER holds emotion.csv and the recordings that it
-names. None of its speakers stands in the training set. For every speaker:
+names, or the unpack.sh that lays them out. None of its speakers stands in the training set. For every speaker:
 
 - the enrolment is neutral speech, files in the order of the table until ENROL_SECONDS of audio are reached, at most half of what there is,
 - a neutral test is TEST_FILES of the other neutral files, an emotional one as many files of one emotion; at most MOST_TESTS a speaker,
@@ -21,6 +21,8 @@ import os
 import random
 import subprocess
 import sys
+
+from verification import lay_out
 
 ENROL_SECONDS = 20
 TEST_FILES = 3
@@ -116,7 +118,7 @@ def percent(value, span=None):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--data", required=True, help="folder with emotion.csv and the recordings")
+    p.add_argument("--data", required=True, help="folder with emotion.csv and the recordings, or an unpack.sh")
     p.add_argument("--timbre", default="bin/timbre", help="the program (default bin/timbre)")
     p.add_argument("--out", default="build/groups", help="folder for lists, scores and reports (default build/groups)")
     p.add_argument("--list", nargs="+", help="names of lists (default: all)")
@@ -124,8 +126,11 @@ def main():
     table = os.path.join(a.data, "emotion.csv")
     if not os.path.exists(table):
         sys.exit(f"--data: {table}: no such file")
+    audio = lay_out(a.data, "build/speech")
     with open(table) as f:
-        rows = [r for r in csv.DictReader(f) if r["set"] in LANGUAGES and os.path.exists(os.path.join(a.data, r["path"]))]
+        rows = [r for r in csv.DictReader(f) if r["set"] in LANGUAGES and os.path.exists(os.path.join(audio, r["path"]))]
+    if not rows:
+        sys.exit(f"--data: no recording that {table} names is under {audio}")
     os.makedirs(a.out, exist_ok=True)
     head = ["trials", "speakers", "targets", "others", "EER %", "FNMR % at FMR 1 %", "FMR % at the shipped 1 %", "FNMR % there", "FTA %", "FTE %"]
     print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
@@ -136,7 +141,7 @@ def main():
         with open(base + ".trials", "w") as f:
             for target, _, _, enrol, test in trials:
                 f.write(f"{'target' if target else 'nontarget'} {','.join(enrol)} {','.join(test)}\n")
-        run = subprocess.run([a.timbre, "eval", "verification", "--json", "--trials", base + ".trials", "--audio", a.data, "--speakers", table,
+        run = subprocess.run([a.timbre, "eval", "verification", "--json", "--trials", base + ".trials", "--audio", audio, "--speakers", table,
                               "--degrade", "phone", "--scores", base + ".scores"], stdout=subprocess.PIPE)
         if run.returncode:
             sys.exit(f"{name}: exit status {run.returncode}")
