@@ -13,8 +13,8 @@ import (
 // resampling. Write allocates nothing, memory does not grow with time. Not safe for concurrent use.
 type Loudness struct {
 	rate   int
-	shelf  biquad // rise of 4 dB above 1.7 kHz: the head
-	lowCut biquad // high-pass at 38 Hz
+	shelf  Biquad // rise of 4 dB above 1.7 kHz: the head
+	lowCut Biquad // high-pass at 38 Hz
 	step   int    // samples in 100 ms
 
 	filled int     // samples in the step that is under way
@@ -49,33 +49,20 @@ func NewLoudness(rate int) (*Loudness, error) {
 
 // kWeighting returns the two filters of BS.1770-4, tables 1 and 2, at any rate. The analogue parameters are those that the bilinear
 // transform at 48 kHz turns into the tables: a shelf (f0, gain, Q) and a high-pass (f0, Q).
-func kWeighting(rate float64) (shelf, lowCut biquad) {
+func kWeighting(rate float64) (shelf, lowCut Biquad) {
 	k := math.Tan(math.Pi * 1681.974450955533 / rate)
 	q := 0.7071752369554196
 	high := math.Pow(10, 3.999843853973347/20)
 	band := math.Pow(high, 0.4996667741545416)
 	a0 := 1 + k/q + k*k
-	shelf = biquad{
-		b0: (high + band*k/q + k*k) / a0, b1: 2 * (k*k - high) / a0, b2: (high - band*k/q + k*k) / a0,
-		a1: 2 * (k*k - 1) / a0, a2: (1 - k/q + k*k) / a0,
+	shelf = Biquad{
+		B0: (high + band*k/q + k*k) / a0, B1: 2 * (k*k - high) / a0, B2: (high - band*k/q + k*k) / a0,
+		A1: 2 * (k*k - 1) / a0, A2: (1 - k/q + k*k) / a0,
 	}
 	k, q = math.Tan(math.Pi*38.13547087602444/rate), 0.5003270373238773
 	a0 = 1 + k/q + k*k
-	lowCut = biquad{b0: 1, b1: -2, b2: 1, a1: 2 * (k*k - 1) / a0, a2: (1 - k/q + k*k) / a0}
+	lowCut = Biquad{B0: 1, B1: -2, B2: 1, A1: 2 * (k*k - 1) / a0, A2: (1 - k/q + k*k) / a0}
 	return shelf, lowCut
-}
-
-// biquad is a second-order filter in transposed direct form II.
-type biquad struct {
-	b0, b1, b2, a1, a2 float64
-	s1, s2             float64
-}
-
-func (f *biquad) next(x float64) float64 {
-	y := f.b0*x + f.s1
-	f.s1 = f.b1*x - f.a1*y + f.s2
-	f.s2 = f.b2*x - f.a2*y
-	return y
 }
 
 // Write takes the next samples, mono PCM in [-1, 1]. A sample that is not a finite number, or beyond ±1000, counts as 0: the filters
@@ -88,7 +75,7 @@ func (l *Loudness) Write(x []float32) {
 			if !(v >= -1000 && v <= 1000) {
 				v = 0
 			}
-			y := lowCut.next(shelf.next(float64(v)))
+			y := lowCut.Next(shelf.Next(float64(v)))
 			sum += y * y
 		}
 		l.shelf, l.lowCut, l.sum = shelf, lowCut, sum

@@ -11,7 +11,7 @@ import (
 // TestKWeightingTables: at 48 kHz the filters are the ones printed in ITU-R BS.1770-4, tables 1 and 2.
 func TestKWeightingTables(t *testing.T) {
 	shelf, high := kWeighting(48000)
-	got := []float64{shelf.b0, shelf.b1, shelf.b2, shelf.a1, shelf.a2, high.b0, high.b1, high.b2, high.a1, high.a2}
+	got := []float64{shelf.B0, shelf.B1, shelf.B2, shelf.A1, shelf.A2, high.B0, high.B1, high.B2, high.A1, high.A2}
 	want := []float64{1.53512485958697, -2.69169618940638, 1.19839281085285, -1.69065929318241, 0.73248077421585,
 		1, -2, 1, -1.99004745483398, 0.99007225036621}
 	for i := range want {

@@ -73,18 +73,31 @@ func TestBandOfThePhone(t *testing.T) {
 	for _, rate := range []int{8000, 16000, 48000} {
 		silent := math.Inf(-1)
 		for _, c := range []struct{ hz, lowDB, highDB float64 }{
-			{50, silent, -45}, {100, silent, -45}, {350, -0.5, 0.5}, {1000, -0.2, 0.2}, {3400, -0.5, 0.5}, {3700, silent, -38}, {3900, silent, -38},
+			{50, silent, -40}, {125, -25, -23.5}, {200, -8.8, -8.2}, {250, -3.2, -2.8}, {350, -0.5, 0.2}, {1000, -0.2, 0.2}, {3000, -0.2, 0.2},
+			{3400, -1.1, -0.6}, {3900, silent, -38},
 		} {
 			x := tone(2*rate, rate, c.hz)
 			y := apply(t, Phone, x, rate)
 			if len(y) != 2*Rate {
 				t.Fatalf("%d Hz: %d samples, want %d", rate, len(y), 2*Rate)
 			}
-			// The middle second, past the edges of the filter; a residue is below the steps of mu-law, hence the floor.
+			// The middle second, past what the filter does at its start; a residue is below the steps of mu-law, hence the floor.
 			got := dB(meanPower(y[Rate/2:3*Rate/2]) / meanPower(x))
 			if got < c.lowDB || got > c.highDB {
 				t.Errorf("%g Hz at %d Hz: %.2f dB, want %g to %g", c.hz, rate, got, c.lowDB, c.highDB)
 			}
+		}
+	}
+}
+
+func TestLineIsScipysButterworth(t *testing.T) {
+	x := make([]float32, 8)
+	x[0] = 1
+	// scipy 1.10.1: sosfilt of butter(4, 250, "highpass", fs=8000, output="sos") and butter(4, 3500, "lowpass", ...), one after the other.
+	want := []float64{0.46114852, 0.23539944, -0.63170687, -0.14012592, -0.09843081, -0.20198862, 0.09126307, -0.11260359}
+	for i, v := range bandPass(x) {
+		if math.Abs(float64(v)-want[i]) > 1e-6 {
+			t.Errorf("sample %d of the impulse response: %.8f, want %.8f", i, v, want[i])
 		}
 	}
 }
@@ -103,8 +116,8 @@ func TestPhoneKeepsTheTime(t *testing.T) {
 			best, at = sum, lag
 		}
 	}
-	if at != 0 {
-		t.Errorf("the burst is %d samples late, want 0", at)
+	if at < -2 || at > 2 { // the phase of the filter moves a burst by a quarter of a millisecond at most
+		t.Errorf("the burst is %d samples late, want -2 to 2", at)
 	}
 }
 
@@ -179,7 +192,7 @@ func TestInputIsOnlyReadAndEdgesHold(t *testing.T) {
 	if !slices.Equal(x, kept) {
 		t.Error("the input was changed")
 	}
-	for _, n := range []int{0, 1, taps / 2, taps} {
+	for _, n := range []int{0, 1, 90, 181} {
 		for _, l := range []Line{Phone, PhoneNoisy} {
 			if y := apply(t, l, make([]float32, n), Rate); len(y) != n || meanPower(y) != 0 {
 				t.Errorf("%s: %d samples of silence become %d of power %g, want silence", l, n, len(y), meanPower(y))
