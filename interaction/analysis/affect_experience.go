@@ -12,7 +12,8 @@ import (
 //
 //   - It is an escalation where the first is calm and the second angry: mean anger and mean arousal are higher in the second by their
 //     least rise and by Z standard errors, the angry stretch reaches AngerHigh, also without its angriest segment,
-//     so that one misheard segment is none, and the calm one lies at AngerLow or below.
+//     so that one misheard segment is none, and the calm one lies at AngerLow or below. The standard error of a stretch is what the noise
+//     of its scores makes of it, or what their spread does where that is wider: a voice that flares up now and then has not changed.
 //   - It is a recovery where the first is angry and the second calm, by the same measure: played backwards, an escalation is a recovery.
 //   - It is a cold end where the last segments, enough of them for AffectOptions.EdgeMs of speech, are angry by that measure, and above
 //     AngerLow by Z standard errors. It is known at Close alone. A customer who was angry from the first word on ends cold without having escalated.
@@ -29,6 +30,7 @@ type stretch struct {
 	n                             int
 	sum, squares                  float64 // of the weights
 	sumArousal, sumAnger          float64
+	sumArousal2, sumAnger2        float64 // of the squares of the scores
 	strongestWeight, strongestSum float64 // of the segment with the highest anger
 	strongest                     float64
 }
@@ -45,6 +47,8 @@ func (t *stretch) add(p part) {
 	t.squares += w * w
 	t.sumArousal += w * p.arousal
 	t.sumAnger += w * p.anger
+	t.sumArousal2 += w * p.arousal * p.arousal
+	t.sumAnger2 += w * p.anger * p.anger
 	if p.anger > t.strongest {
 		t.strongest, t.strongestWeight, t.strongestSum = p.anger, w, w*p.anger
 	}
@@ -58,9 +62,19 @@ func (t *stretch) otherAnger() float64 {
 	return (t.sumAnger - t.strongestSum) / (t.sum - t.strongestWeight)
 }
 
-// variance returns that of a mean over the stretch.
-func (t *stretch) variance(noise, floor float64) float64 {
-	return noise*noise/t.sum + floor*floor*t.squares/(t.sum*t.sum)
+// variance returns that of the mean of scores which, and whose squares, weighed, sum up to sum and sum2 over the stretch.
+func (t *stretch) variance(sum, sum2, noise, floor float64) float64 {
+	mean, share := sum/t.sum, t.squares/(t.sum*t.sum) // of one score, as if all weighed alike
+	spread := max(sum2/t.sum-mean*mean, 0) / (1 - min(share, 0.5))
+	return max(noise*noise/t.sum+floor*floor*share, spread*share)
+}
+
+func (o AffectOptions) arousalVariance(t *stretch) float64 {
+	return t.variance(t.sumArousal, t.sumArousal2, o.Noise.ArousalSD, o.Noise.FloorSD)
+}
+
+func (o AffectOptions) angerVariance(t *stretch) float64 {
+	return t.variance(t.sumAnger, t.sumAnger2, o.Noise.AngerSD, o.Noise.FloorSD)
 }
 
 func (o AffectOptions) enough(t *stretch) bool {
@@ -86,10 +100,8 @@ func (o AffectOptions) differ(calm, angry *stretch) bool {
 	if !(arousal >= e.ArousalRise && anger >= e.AngerRise && calm.anger() <= e.AngerLow && o.angry(angry)) {
 		return false
 	}
-	se := func(noise float64) float64 {
-		return math.Sqrt(calm.variance(noise, o.Noise.FloorSD) + angry.variance(noise, o.Noise.FloorSD))
-	}
-	return arousal >= e.Z*se(o.Noise.ArousalSD) && anger >= e.Z*se(o.Noise.AngerSD)
+	return arousal >= e.Z*math.Sqrt(o.arousalVariance(calm)+o.arousalVariance(angry)) &&
+		anger >= e.Z*math.Sqrt(o.angerVariance(calm)+o.angerVariance(angry))
 }
 
 // experience raises escalations and recoveries of one customer while the call runs. Not safe for concurrent use.
@@ -174,7 +186,7 @@ func (o AffectOptions) alerts(ss []scored) []interaction.Alert {
 		t.add(part{&ss[i], ss[i].endMs - ss[i].startMs})
 	}
 	above, least := t.anger()-e.AngerLow, o.leastAnger(x.escalated())
-	if o.enough(&t) && o.angry(&t) && t.anger() >= least && above >= e.Z*math.Sqrt(t.variance(o.Noise.AngerSD, o.Noise.FloorSD)) {
+	if o.enough(&t) && o.angry(&t) && t.anger() >= least && above >= e.Z*math.Sqrt(o.angerVariance(&t)) {
 		out = append(out, interaction.Alert{Rule: interaction.RuleColdEnd, Severity: "warning", StartMs: t.startMs, EndMs: t.endMs,
 			Evidence: fmt.Sprintf("probability of anger %.2f over the last %.1f s of speech, limit %.2f", t.anger(), float64(t.ms)/1000, least)})
 	}

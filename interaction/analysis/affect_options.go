@@ -28,7 +28,7 @@ type NoiseOptions struct {
 // a third of the true ones: TestFalseAlarmsOnNeutralCalls and TestAngryCallsAreFound state the figures and the simulated calls
 // that they are measured on, the card of emotion-tdnn-v1 those on voices. Natural calls may be worse.
 type ExperienceOptions struct {
-	WindowMs    int64   // longest stretch before and after the change, and longest time between them; default 60000
+	WindowMs    int64   // longest stretch before and after the change, and longest time between them; default 120000
 	SpeechMs    int64   // least speech in either stretch; default 12000
 	Segments    int     // least scored segments in either stretch; default 5
 	ArousalRise float64 // least difference of mean arousal; default 0.15
@@ -36,7 +36,7 @@ type ExperienceOptions struct {
 	AngerHigh   float64 // least mean anger of the angry stretch, also without its angriest segment; default 0.55
 	AngerSure   float64 // least mean anger of a stretch that no escalation led to, for a recovery or a cold end; default 0.85
 	AngerLow    float64 // most mean anger of the calm stretch; default 0.3
-	Z           float64 // least difference in standard errors of it, for arousal and for anger; default 4
+	Z           float64 // least difference in standard errors of it, for arousal and for anger; default 4.5
 }
 
 // DefaultAffectOptions returns the options that a session uses when it is given none.
@@ -47,8 +47,8 @@ func DefaultAffectOptions() AffectOptions {
 		EdgeMs:    20_000,
 		TrendRise: 0.15,
 		Experience: ExperienceOptions{
-			WindowMs: 60_000, SpeechMs: 12_000, Segments: 5,
-			ArousalRise: 0.15, AngerRise: 0.25, AngerHigh: 0.55, AngerSure: 0.85, AngerLow: 0.3, Z: 4,
+			WindowMs: 120_000, SpeechMs: 12_000, Segments: 5,
+			ArousalRise: 0.15, AngerRise: 0.25, AngerHigh: 0.55, AngerSure: 0.85, AngerLow: 0.3, Z: 4.5,
 		},
 	}
 }

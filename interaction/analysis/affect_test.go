@@ -170,6 +170,12 @@ func TestExperience(t *testing.T) {
 		misheard[i].Emotion.Probabilities["angry"], misheard[i].Emotion.Probabilities["neutral"], misheard[i].Emotion.Arousal = 0.99, 0.01, 0.95
 		misheard[i].Emotion.Label = "angry"
 	}
+	// As angry in the mean as steps of 0.615, but every other segment alone.
+	flaring := slices.Concat(steps([]float64{0.1}, []float64{0.4}, 10), steps([]float64{0.98, 0.25, 0.98, 0.25, 0.98, 0.25, 0.98, 0.25},
+		[]float64{0.95, 0.5, 0.95, 0.5, 0.95, 0.5, 0.95, 0.5}, 1))
+	for i := range flaring {
+		flaring[i].StartMs, flaring[i].EndMs = int64(i)*10_000, int64(i)*10_000+5000
+	}
 	cold, escalation, recovery := interaction.RuleColdEnd, interaction.RuleEscalation, interaction.RuleRecovery
 	for _, c := range []struct {
 		name     string
@@ -188,6 +194,8 @@ func TestExperience(t *testing.T) {
 		{"louder_but_not_angry", steps([]float64{0.1, 0.15}, []float64{0.3, 0.9}, 10), nil},
 		{"anger_without_arousal", steps([]float64{0.1, 0.8, 0.1}, []float64{0.5, 0.5, 0.5}, 10), nil},
 		{"single_misheard_segments", misheard, nil},
+		{"flares_up_now_and_then", flaring, nil},
+		{"as_angry_in_the_mean_but_steady", steps([]float64{0.1, 0.615}, []float64{0.4, 0.725}, 8), []string{escalation, cold}},
 		{"too_short", steps([]float64{0.1, 0.8, 0.1}, []float64{0.4, 0.75, 0.4}, 4), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -211,9 +219,9 @@ func TestEscalationSaysWhereAndWhy(t *testing.T) {
 	r := affectRecord(200_000, steps([]float64{0.1, 0.8}, []float64{0.4, 0.75}, 10))
 	AddAffect(r, DefaultAffectOptions())
 	a := r.Alerts[0]
-	// The fifth angry segment is the first with which there are enough of them, and of equal rises the shortest stretch is told.
+	// The fifth angry segment is the first with which there are enough of them; of equal rises the shortest stretch that is enough is told.
 	if a.StartMs != 100_000 || a.EndMs != 145_000 || a.Severity != "warning" ||
-		a.Evidence != "probability of anger 0.10 to 0.80, arousal 0.40 to 0.75; 25.0 s of speech against 25.0 s before" {
+		a.Evidence != "probability of anger 0.10 to 0.80, arousal 0.40 to 0.75; 25.0 s of speech against 30.0 s before" {
 		t.Errorf("%+v", a)
 	}
 }
