@@ -80,7 +80,7 @@ def main():
     ap.add_argument("--rounds", type=int, default=3)
     a = ap.parse_args()
     with open(os.path.join(a.state, "emotion.tsv"), newline="") as f:
-        rows = [r for r in csv.DictReader(f, delimiter="\t") if r["set"] == a.set and r["label4"]]
+        rows = [r for r in csv.DictReader(f, delimiter="\t") if r["set"] == a.set and r["label4"] and r["speaker"] == r["person"]]
     for r in rows:
         r["start"], r["length"] = int(r["start"]), int(r["length"])
     with tempfile.TemporaryDirectory() as work:

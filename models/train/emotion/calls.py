@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
+from scipy.signal import butter, sosfilt
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "speaker"))
 import augment  # noqa: E402
@@ -16,12 +17,12 @@ import augment  # noqa: E402
 RATE = augment.RATE
 
 
-def limit(x, low=250.0, high=3500.0):
-    """x band-limited by a filter of zero phase with edges that fall over 60 Hz."""
-    n = next_fast_len(len(x) + 512, real=True)
-    hz = np.fft.rfftfreq(n, 1 / RATE)
-    keep = 1 / (1 + np.exp(-(hz - low) / 12)) / (1 + np.exp((hz - high) / 12))
-    return irfft(rfft(x, n) * keep, n)[: len(x)].astype(np.float32)
+LINE = np.vstack([butter(4, 250, "highpass", fs=RATE, output="sos"), butter(4, 3500, "lowpass", fs=RATE, output="sos")])
+
+
+def limit(x):
+    """x within the band of a telephone line, whose edges are those of `--degrade phone`: Butterworth filters of fourth order."""
+    return sosfilt(LINE, x).astype(np.float32)
 
 
 class Version:

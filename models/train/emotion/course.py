@@ -20,7 +20,7 @@ import calls
 from prepare import load
 
 RATE = 8000
-COURSE = (("neutral", 6), ("angry", 6), ("neutral", 4))
+COURSE = (("neutral", 10), ("angry", 10), ("neutral", 10))
 
 
 def clips(data, speaker):
