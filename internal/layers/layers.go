@@ -50,7 +50,7 @@ var Allowed = map[string][]string{
 	"internal/newton":   {},
 	"internal/table":    {},
 	"internal/testkit":  {},
-	"internal/degrade":  {"engine/audio"},
+	"internal/degrade":  {"engine", "engine/audio"},
 	"internal/layers":   {},
 }
 
