@@ -40,7 +40,7 @@ race: ## the same tests under the race detector, but for those of a server in a 
 	@scripts/setup test
 	CGO_ENABLED=1 go test -race -timeout 30m $$(go list ./... | grep -v /internal/faults$$)
 
-twins: ## what runs networks, again with the AVX2 kernels and with plain Go: the records must be the same but for a last digit
+twins: ## what runs networks, again with the AVX2 kernels and with plain Go: the records must be those expected of each
 	@scripts/setup
 	GODEBUG=cpu.avx512f=off go test -count=1 ./engine/nn ./engine/vad ./voiceprint ./interaction/analysis
 	GODEBUG=cpu.avx512f=off,cpu.avx2=off go test -count=1 ./engine/nn ./engine/vad ./voiceprint ./interaction/analysis

@@ -2,10 +2,9 @@ package analysis
 
 import (
 	"encoding/json"
-	"math"
-	"strconv"
-	"strings"
 	"testing"
+
+	"golang.org/x/sys/cpu"
 
 	"github.com/timbre-voice/timbre/engine/timeline"
 	"github.com/timbre-voice/timbre/interaction"
@@ -141,54 +140,16 @@ func TestDigitsAreMasked(t *testing.T) {
 }
 
 // TestExpectedRecord pins the whole record of the sample call. That it is true is for the tests above; this one shows what a
-// change of any stage does to it.
+// change of any stage does to it. The kernels of AVX2 and AVX-512 give one record, plain Go another where a score lies
+// between two values of its last digit.
 func TestExpectedRecord(t *testing.T) {
 	r, err := AnalyzeFile(t.Context(), testkit.Testdata(t, "calls", "sample-call.wav"), fileOptions(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, made := "../../testdata/calls/sample-call.record.json", append(jsonOf(t, r), '\n')
-	if !sameToLastDigit(string(testkit.Read(t, path)), string(made)) {
-		testkit.Text(t, path, made)
+	path := "../../testdata/calls/sample-call.record.json"
+	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA { // plain Go rounds a product before it adds it; see engine/nn
+		path = "../../testdata/calls/sample-call.record.plain-go.json"
 	}
-}
-
-// sameToLastDigit reports whether two records agree, a score in its fourth digit within one: kernels sum in orders of their own, and
-// what lies between two digits is rounded either way.
-func sameToLastDigit(a, b string) bool {
-	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
-	if len(x) != len(y) {
-		return false
-	}
-	for i := range x {
-		if x[i] == y[i] {
-			continue
-		}
-		name, u, _ := strings.Cut(strings.TrimSuffix(x[i], ","), ": ")
-		other, v, _ := strings.Cut(strings.TrimSuffix(y[i], ","), ": ")
-		p, err1 := strconv.ParseFloat(u, 64)
-		q, err2 := strconv.ParseFloat(v, 64)
-		if name != other || err1 != nil || err2 != nil || !strings.Contains(u+v, ".") || math.Abs(p-q) > 1.01e-4 {
-			return false
-		}
-	}
-	return true
-}
-
-func TestSameToLastDigit(t *testing.T) {
-	for _, c := range []struct {
-		b    string
-		same bool
-	}{
-		{"\"arousal\": 0.7593,\n\"n\": 3", true},
-		{"\"arousal\": 0.7594,\n\"n\": 3", true},
-		{"\"arousal\": 0.7595,\n\"n\": 3", false},
-		{"\"arousal\": 0.7593,\n\"n\": 4", false},
-		{"\"anger\": 0.7594,\n\"n\": 3", false},
-		{"\"arousal\": 0.7593", false},
-	} {
-		if got := sameToLastDigit("\"arousal\": 0.7593,\n\"n\": 3", c.b); got != c.same {
-			t.Errorf("%q: %t, want %t", c.b, got, c.same)
-		}
-	}
+	testkit.Text(t, path, append(jsonOf(t, r), '\n'))
 }
