@@ -116,8 +116,8 @@ func TestPhoneKeepsTheTime(t *testing.T) {
 			best, at = sum, lag
 		}
 	}
-	if at < -2 || at > 2 { // the phase of the filter moves a burst by a quarter of a millisecond at most
-		t.Errorf("the burst is %d samples late, want -2 to 2", at)
+	if at < -1 || at > 1 { // the phase of the filter moves a burst by an eighth of a millisecond at most
+		t.Errorf("the burst is %d samples late, want -1 to 1", at)
 	}
 }
 
