@@ -21,7 +21,6 @@ import pool as P
 import prepare
 
 
-
 def steep(x):
     """x within 250 to 3500 Hz by a filter of zero phase, 60 dB down within 80 Hz: a wall, as the model's lines had it at first."""
     n = next_fast_len(len(x) + 512, real=True)
