@@ -74,7 +74,7 @@ person alone is on it.`,
 	fs.StringVar(&f.emotionModel, "emotion-model", analysis.DefaultEmotionModel, "`NAME` of a shipped emotion model, or the folder of another one")
 	fs.BoolVar(&f.json, "json", false, "print one interaction record per line")
 	fs.StringVarP(&f.out, "output", "o", "", "also write a JSON record and an SVG timeline per call into `DIR`")
-	fs.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "`number` of recordings analysed at a time")
+	fs.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "`number` of recordings analysed at a time; one where each is heard against the customer's calls before it")
 	fs.BoolVar(&f.summary, "summary", false, "of several recordings, print the table alone")
 	fs.IntVar(&f.width, "width", 0, "`columns` of the report, 60 to 250 (default: the terminal's, else 80)")
 	fs.BoolVar(&f.ascii, "ascii", false, "draw the report with ASCII characters alone")
@@ -152,7 +152,7 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) (err e
 			return fmt.Errorf("%s: %w, want a folder to write into", f.out, reason(err))
 		}
 	}
-	permit, err := f.permit()
+	call, err := f.resolve()
 	if err != nil {
 		return err
 	}
@@ -173,12 +173,16 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) (err e
 	names := outputNames(paths)
 	bar := newProgress(a.con, "analysing", len(files), bytes)
 	work := func(ctx context.Context, i int) analysed {
-		v := a.analyzeOne(ctx, f, permit, engine, calibration, db, files[i], names[i], bar)
+		v := a.analyzeOne(ctx, f, call.Permit, engine, calibration, db, files[i], names[i], bar)
 		bar.fileDone(v.err)
 		return v
 	}
+	workers := min(f.workers, len(files))
+	if db != nil && f.customer != "" && call.EarlierCalls {
+		workers = 1 // each is heard against those before it: what is said must not depend on which ends first
+	}
 	t := &tally{app: a, flags: f, files: files}
-	_, err = ordered(ctx, len(files), min(f.workers, len(files)), 4*f.workers, work, t.take)
+	_, err = ordered(ctx, len(files), workers, 4*f.workers, work, t.take)
 	bar.end()
 	if err != nil {
 		return err
@@ -186,15 +190,14 @@ func (a *app) analyze(ctx context.Context, f analyzeFlags, args []string) (err e
 	return t.close(ctx)
 }
 
-// permit resolves the policy for the recordings.
-func (f *analyzeFlags) permit() (permit.Permit, error) {
+// resolve resolves the policy for the recordings.
+func (f *analyzeFlags) resolve() (policy.Resolved, error) {
 	configured := databaseFlags{config: f.store.config} // its policy alone: where records are kept --db says
 	rules, tenant, err := configured.site()
 	if err != nil {
-		return permit.Permit{}, err
+		return policy.Resolved{}, err
 	}
-	made, err := rules.Resolve(policy.Call{Tenant: tenant, Jurisdiction: f.jurisdiction})
-	return made.Permit, err
+	return rules.Resolve(policy.Call{Tenant: tenant, Jurisdiction: f.jurisdiction})
 }
 
 // analyzeOne analyses one recording, keeps its record where db is not nil, and writes its files. It runs in a worker.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,22 +19,7 @@ func TestAnalyzeKnowsEarlierCalls(t *testing.T) {
 	first, second := call(t, "sample-call.wav"), call(t, "short-call.wav")
 	scores := func(path string, args ...string) string {
 		t.Helper()
-		out := wantExit(t, exitDone, append([]string{"analyze", "--json", "--customer", "jana", path}, args...))
-		r, err := interaction.Parse([]byte(out))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var all []*interaction.Emotion
-		for _, s := range r.Segments {
-			if s.Emotion != nil {
-				all = append(all, s.Emotion)
-			}
-		}
-		b, err := json.Marshal(all)
-		if err != nil || len(all) == 0 {
-			t.Fatalf("%d emotions, %v", len(all), err)
-		}
-		return string(b)
+		return scoresOf(t, wantExit(t, exitDone, append([]string{"analyze", "--json", "--customer", "jana", path}, args...)))
 	}
 	on := append([]string{"--config", conf}, kept...)
 	alone := scores(second)
@@ -70,4 +56,51 @@ func TestAnalyzeKnowsEarlierCalls(t *testing.T) {
 	}
 	wantExit(t, exitFailed, append([]string{"speakers", "show", "jana"}, kept...), "not found")
 	wantExit(t, exitFailed, []string{"analyze", "--config", writeText(t, "bad.yaml", "policy: {customer_emotion: false, earlier_calls: true}"), second}, "earlier_calls: true with customer_emotion: false")
+}
+
+// TestAnalyzeTakesCallsInOrder: several recordings of one customer in one run are each heard against those before it, however many
+// workers there are.
+func TestAnalyzeTakesCallsInOrder(t *testing.T) {
+	conf := writeText(t, "timbre.yaml", "policy: {earlier_calls: true}")
+	run := func(dir string, args ...string) []string {
+		t.Helper()
+		kept := []string{"--db", filepath.Join(dir, "calls.db"), "--key-file", filepath.Join(dir, "keys.json")}
+		return strings.SplitAfter(strings.TrimSpace(wantExit(t, exitDone, append(args, kept...))), "\n")
+	}
+	calls := []string{call(t, "sample-call.wav"), call(t, "short-call.wav")}
+	consent := []string{"consent", "give", "--speaker", "jana", "--ref", "r-1", "--purpose", "analytics"}
+	analyze := []string{"analyze", "--json", "--customer", "jana", "--config", conf}
+	apart, together := t.TempDir(), t.TempDir()
+	run(apart, consent...)
+	run(together, consent...)
+	all := run(together, append(slices.Clone(analyze), "--workers", "2", calls[0], calls[1])...)
+	if len(all) != len(calls) {
+		t.Fatalf("%d records, want %d", len(all), len(calls))
+	}
+	for i, path := range calls {
+		one := run(apart, append(slices.Clone(analyze), path)...)
+		if got, want := scoresOf(t, all[i]), scoresOf(t, one[0]); got != want {
+			t.Errorf("call %d of one run\n%s, want as alone after the others\n%s", i, got, want)
+		}
+	}
+}
+
+// scoresOf returns the scores of a record's segments, of which there is at least one.
+func scoresOf(t *testing.T, record string) string {
+	t.Helper()
+	r, err := interaction.Parse([]byte(record))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*interaction.Emotion
+	for _, s := range r.Segments {
+		if s.Emotion != nil {
+			all = append(all, s.Emotion)
+		}
+	}
+	b, err := json.Marshal(all)
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d emotions, %v", len(all), err)
+	}
+	return string(b)
 }
