@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/timbre-voice/timbre/internal/newton"
 	"github.com/timbre-voice/timbre/voiceprint/eval"
 	"gonum.org/v1/gonum/mat"
 )
@@ -173,7 +174,7 @@ func (c *Calibration) regress(trials []CalibrationTrial, o FitOptions) error {
 		}
 	}
 	mean, sd := standardise(rows, n)
-	w, err := newton(rows, n, trials, o)
+	w, err := weights(rows, n, trials, o)
 	if err != nil {
 		return err
 	}
@@ -234,101 +235,50 @@ func standardise(rows []float64, n int) (mean, sd []float64) {
 	return mean, sd
 }
 
-// newton minimises the weighted logistic loss plus Ridge/2·Σw² and returns the weights, the bias last. The bias has next to no penalty.
-func newton(rows []float64, n int, trials []CalibrationTrial, o FitOptions) ([]float64, error) {
+// weights returns the weights of the standardised quantities, the bias last, where the weighted logistic loss plus Ridge/2·Σw² is least. The
+// bias has next to no penalty.
+func weights(rows []float64, n int, trials []CalibrationTrial, o FitOptions) ([]float64, error) {
 	prior := math.Log(o.PTarget / (1 - o.PTarget))
-	weight := [2]float64{}
+	share := [2]float64{}
 	for _, t := range trials {
-		if t.Target {
-			weight[1]++
-		} else {
-			weight[0]++
-		}
+		share[class(t)]++
 	}
-	weight[0], weight[1] = (1-o.PTarget)/weight[0], o.PTarget/weight[1]
-	w := make([]float64, n+1)
-	w[n] = 0
-	loss := func(w []float64) float64 {
-		sum := 0.0
-		for i := range trials {
-			z := logOdds(w, rows[i*n:(i+1)*n]) + prior
-			if trials[i].Target {
-				sum += weight[1] * softplus(-z)
-			} else {
-				sum += weight[0] * softplus(z)
-			}
+	share[0], share[1] = (1-o.PTarget)/share[0], o.PTarget/share[1]
+	w, err := newton.Minimise(make([]float64, n+1), func(w []float64) (float64, *mat.VecDense, *mat.SymDense) {
+		loss, g, h := 0.0, mat.NewVecDense(n+1, nil), mat.NewSymDense(n+1, nil)
+		x, at := mat.NewVecDense(n+1, nil), mat.NewVecDense(n+1, w)
+		x.SetVec(n, 1)
+		for i, t := range trials {
+			copy(x.RawVector().Data, rows[i*n:(i+1)*n])
+			z := mat.Dot(at, x) + prior
+			p, y, k := 1/(1+math.Exp(-z)), class(t), share[class(t)]
+			loss += k * softplus(z*float64(1-2*y))
+			g.AddScaledVec(g, k*(p-float64(y)), x)
+			h.SymRankOne(h, k*p*(1-p), x)
 		}
-		for _, v := range w[:n] {
-			sum += o.Ridge / 2 * v * v
-		}
-		return sum
-	}
-	at := loss(w)
-	step := make([]float64, n+1)
-	for range 200 {
-		g, h := mat.NewVecDense(n+1, nil), mat.NewSymDense(n+1, nil)
-		for i := range trials {
-			row := rows[i*n : (i+1)*n]
-			p := 1 / (1 + math.Exp(-logOdds(w, row)-prior))
-			k, y := weight[0], 0.0
-			if trials[i].Target {
-				k, y = weight[1], 1
-			}
-			for a := range n + 1 {
-				xa := column(row, a)
-				g.SetVec(a, g.AtVec(a)+k*(p-y)*xa)
-				for b := a; b <= n; b++ {
-					h.SetSym(a, b, h.At(a, b)+k*p*(1-p)*xa*column(row, b))
-				}
-			}
-		}
-		for a := range n + 1 {
+		for a, v := range w {
 			ridge := o.Ridge
 			if a == n {
 				ridge = 0
 			}
-			g.SetVec(a, g.AtVec(a)+ridge*w[a])
+			loss += ridge / 2 * v * v
+			g.SetVec(a, g.AtVec(a)+ridge*v)
 			h.SetSym(a, a, h.At(a, a)+ridge+1e-10) // a constant column or a sure fit leaves no curvature
 		}
-		var chol mat.Cholesky
-		var d mat.VecDense
-		if !chol.Factorize(h) || chol.SolveVecTo(&d, g) != nil {
-			return nil, fmt.Errorf("%w: the regression has no single answer: quantities depend on each other", ErrCalibrate)
-		}
-		size, next := 1.0, at
-		for ; size > 1e-8; size /= 2 { // halve until the loss falls: far from the answer a whole step may overshoot
-			for a := range step {
-				step[a] = w[a] - size*d.AtVec(a)
-			}
-			if next = loss(step); next <= at {
-				break
-			}
-		}
-		if !(next <= at) {
-			return w, nil
-		}
-		copy(w, step)
-		if at-next < 1e-12*(1+at) {
-			return w, nil
-		}
-		at = next
+		return loss, g, h
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: the regression has no single answer, as where quantities depend on each other: %w", ErrCalibrate, err)
 	}
-	return nil, fmt.Errorf("%w: the regression did not settle in 200 steps", ErrCalibrate)
+	return w, nil
 }
 
-func column(row []float64, a int) float64 {
-	if a == len(row) {
+// class is 1 of a target trial, else 0.
+func class(t CalibrationTrial) int {
+	if t.Target {
 		return 1
 	}
-	return row[a]
-}
-
-func logOdds(w, row []float64) float64 {
-	sum := w[len(row)]
-	for j, v := range row {
-		sum += w[j] * v
-	}
-	return sum
+	return 0
 }
 
 // softplus returns ln(1+e^x) without overflow.

@@ -15,7 +15,7 @@ var Allowed = map[string][]string{
 	"engine/vad":               {"engine", "engine/nn", "engine/timeline"},
 	"models":                   {"engine/nn"},
 	"voiceprint/eval":          {"internal/table"},
-	"voiceprint":               {"engine", "engine/audio", "engine/nn", "engine/timeline", "engine/vad", "models", "voiceprint/eval"},
+	"voiceprint":               {"internal/newton", "engine", "engine/audio", "engine/nn", "engine/timeline", "engine/vad", "models", "voiceprint/eval"},
 	"sentiment":                {"engine", "engine/nn", "engine/timeline", "models"},
 	"sentiment/eval":           {"internal/newton", "engine", "engine/timeline", "engine/vad", "sentiment"},
 	"interaction":              {},
