@@ -47,7 +47,13 @@ def mixes(pool, index):
     own = np.eye(5)[pool.slot[index]]
     even = np.ones((len(index), 5)) * [1, 1, 1, 1, 0]
     other = np.eye(5)[(pool.slot[index] + 1 + np.arange(len(index)) % 3) % 4]
-    return {"balanced": even, "skewed (3 of 4 of the own class)": 0.75 * own + 0.25 * even / 4, "own class only": own, "one other class only": other}
+    return {
+        "balanced": even,
+        "mostly neutral (7 of 10)": np.tile([0.1, 0.1, 0.7, 0.1, 0], (len(index), 1)),
+        "skewed (3 of 4 of the own class)": 0.75 * own + 0.25 * even / 4,
+        "own class only": own,
+        "one other class only": other,
+    }
 
 
 def strong(model):
