@@ -2,7 +2,7 @@
 
     arousal.py --state DIR --features NAMES --folds FILE
 
-Pitch in semitones, level in dB, over the bare telephone band, mean over the speakers of a corpus who have both emotions. Then the arousal AUC
+Calm counts as neutral. Pitch in semitones, level in dB, over the bare telephone band, mean over the speakers of a corpus who have both emotions. Then the arousal AUC
 of each corpus held out as a whole, without and with history, of all its clips, without those that are low by name alone, and by speaker.
 """
 import argparse
